@@ -1,0 +1,8 @@
+"""The kinds of checks. A new kind is one new file, its test, and one line here."""
+
+from typing import Any
+
+from probes.base import Probe
+from probes.http import HTTP
+
+PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP,)}
