@@ -7,12 +7,12 @@ PermanentNotifyError when it has not. No error text may contain the config's sec
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Generic, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+from app.domain.incident import MessageKind
 from app.domain.status import Status
 
 
@@ -20,12 +20,6 @@ class NotifierConfig(BaseModel):
     """Base of the config classes; fields marked SecretStr are sealed at rest and never shown again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MessageKind(StrEnum):
-    DOWN = "down"
-    RECOVERED = "recovered"
-    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)
