@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from app.domain.incident import MessageKind
 from app.domain.status import Status
@@ -19,7 +19,7 @@ from app.domain.status import Status
 class NotifierConfig(BaseModel):
     """Base of the config classes; fields marked SecretStr are sealed at rest and never shown again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +56,23 @@ class Notifier(Generic[C]):
     title: str
     config: type[C]
     send: Callable[[C, Message, httpx.AsyncClient], Awaitable[None]]
+
+
+def webhook_address(value: SecretStr) -> SecretStr:
+    """Validates a field that holds a secret web address; whether it may be reached is decided when connecting."""
+    text = value.get_secret_value().strip()
+    url = _parsed(text)
+    if url is None or url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("Enter a whole web address that starts with https://")
+    if url.userinfo or url.fragment:
+        raise ValueError("Remove the user name before @ and what follows #.")
+    if url.path == "/":
+        raise ValueError("The path is missing. Copy the whole address.")
+    return SecretStr(text)
+
+
+def _parsed(text: str) -> httpx.URL | None:
+    try:
+        return httpx.URL(text) if len(text) <= 2000 else None
+    except httpx.InvalidURL:
+        return None
