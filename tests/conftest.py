@@ -1,0 +1,63 @@
+"""The real PostgreSQL of the tests: one server per test process, one migrated template, one database per test."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app.db.embedded import ADMIN_ROLE, APP_ROLE, EmbeddedPostgres
+from app.db.migrate import upgrade
+from app.db.urls import libpq_url
+
+_TEMPLATE = "pulseboard_template"
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "120"}
+
+
+@pytest.fixture(scope="session")
+def session_data_dir() -> Iterator[Path]:
+    """Not pytest's own temporary folder: its mode is reset by each session that starts, under our server's feet."""
+    with tempfile.TemporaryDirectory(prefix="pulseboard-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """An empty data folder for a test that starts a server of its own."""
+    with tempfile.TemporaryDirectory(prefix="pulseboard-test-") as folder:
+        yield Path(folder) / "data"
+
+
+@pytest.fixture(scope="session")
+def postgres(session_data_dir: Path) -> Iterator[EmbeddedPostgres]:
+    """The server; not durable, so that tests are fast. Tests must not stop it: start your own for that."""
+    with EmbeddedPostgres(session_data_dir, _FAST) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_admin(postgres: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
+    """A superuser's connection in autocommit, to make and drop databases."""
+    with psycopg.connect(libpq_url(postgres.url("postgres", ADMIN_ROLE)), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: EmbeddedPostgres, postgres_admin: psycopg.Connection) -> str:
+    """A database that has been migrated to head; cloned for each test."""
+    postgres_admin.execute(f"CREATE DATABASE {_TEMPLATE} OWNER {APP_ROLE}")
+    upgrade(postgres.url(_TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database_url(
+    postgres: EmbeddedPostgres, postgres_admin: psycopg.Connection, template_database: str
+) -> Iterator[str]:
+    """The SQLAlchemy URL of a fresh, migrated database; dropped afterwards whoever still holds it."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgres_admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} OWNER {APP_ROLE} STRATEGY FILE_COPY")
+    yield postgres.url(name)
+    postgres_admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
