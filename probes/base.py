@@ -6,16 +6,12 @@ cancels what overruns it. A target that is down is a value; an exception out of 
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from app.core.addresses import AddressPolicy, IPAddress
 from app.domain.status import Outcome
-
-IPAddress = IPv4Address | IPv6Address
-# Returns None when the address may be reached, else the name of the rule that refuses it.
-AddressPolicy = Callable[[IPAddress, int], str | None]
 
 
 def allow_all(address: IPAddress, port: int) -> str | None:
@@ -67,10 +63,14 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class ProbeContext:
-    """What a probe may use besides its config. `timeout` is in seconds."""
+    """What a probe may use besides its config. `timeout` is in seconds.
+
+    `ca_file` is a PEM bundle to trust instead of the system's.
+    """
 
     timeout: float
     address_policy: AddressPolicy = allow_all
+    ca_file: str | None = None
 
 
 C = TypeVar("C", bound=ProbeConfig)

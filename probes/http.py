@@ -1,0 +1,203 @@
+"""The HTTP check: a request, its redirects, and the verdict on the last answer."""
+
+import asyncio
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import pycurl
+
+from app.core import clock
+from app.domain.status import Outcome
+from probes.base import Phases, Probe, ProbeContext, ProbeResult
+from probes.curl import BODY_CAP, Exchange, Request, resolve_entry, transport
+from probes.http_config import HttpConfig, wire_url
+from probes.http_verdict import (
+    certificate_message,
+    facts_of,
+    judge,
+    phases_of,
+    reached,
+    timed_out,
+    unknown,
+)
+from probes.names import Addresses
+
+_USER_AGENT = b"User-Agent: Pulseboard"
+_EXCERPT_BYTES = 4096
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+# Headers without secrets: the only ones that follow a redirect to another origin.
+_HARMLESS = frozenset({"accept", "accept-language", "cache-control", "pragma", "user-agent"})
+
+
+class _Run:
+    """One run of a check: where it is on its way through the redirects, and the time spent."""
+
+    def __init__(self, config: HttpConfig, context: ProbeContext) -> None:
+        self.config = config
+        self.context = context
+        self.url = wire_url(config.url)
+        self.method: str = config.method
+        self.headers = dict(config.headers)
+        self.body: bytes | None = config.body.encode() if config.body or config.method in _BODY_METHODS else None
+        self.hops = 0
+        self.phases: list[Phases] = []
+        self.deadline = clock.monotonic() + context.timeout
+        self.started = clock.monotonic()
+
+    @property
+    def remaining(self) -> float:
+        return self.deadline - clock.monotonic()
+
+    def result(self, result: ProbeResult) -> ProbeResult:
+        """`result` with the time and the redirects of the whole run."""
+        phases = _sum_phases(self.phases)
+        spent = round((clock.monotonic() - self.started) * 1000, 3)
+        if not self.hops:
+            message, facts = result.message, result.facts
+        else:
+            host = urlsplit(self.url).hostname or ""
+            plural = "" if self.hops == 1 else "s"
+            message = f"{result.message} (after {self.hops} redirect{plural}, at {host[:100]})"
+            facts = {**result.facts, "redirects": self.hops}
+        known = result.outcome is not Outcome.UNKNOWN
+        return replace(result, phases=phases, message=message, facts=facts, latency_ms=spent if known else None)
+
+    def follow(self, status: int, url: str) -> None:
+        """Take one redirect; raises ValueError when its URL can't be followed."""
+        target = wire_url(url.partition("#")[0])
+        if not _same_origin(self.url, target):
+            self.headers = {name: value for name, value in self.headers.items() if name.lower() in _HARMLESS}
+        if status == 303 or (status in {301, 302} and self.method == "POST"):
+            self.method = "HEAD" if self.method == "HEAD" else "GET"
+            self.body = None
+        self.url = target
+        self.hops += 1
+
+
+async def run(config: HttpConfig, context: ProbeContext) -> ProbeResult:
+    """Check the target once; ends by itself within `context.timeout` seconds."""
+    state = _Run(config, context)
+    while True:
+        answer = await _exchange(state)
+        if isinstance(answer, ProbeResult):
+            return state.result(answer)
+        if not answer.redirect_url or answer.status not in _REDIRECTS or not config.max_redirects or answer.error:
+            return state.result(await _verdict(state, answer))
+        if state.hops == config.max_redirects:
+            return state.result(_down("redirect", f"More than {config.max_redirects} redirects", answer))
+        try:
+            state.follow(answer.status, answer.redirect_url)
+        except ValueError as error:
+            return state.result(_down("redirect", f"The redirect can't be followed: {error}", answer))
+
+
+def describe(config: HttpConfig) -> str:
+    return config.url if config.method == "GET" else f"{config.method} {config.url}"
+
+
+HTTP: Probe[HttpConfig] = Probe(kind="http", title="HTTP(S)", config=HttpConfig, run=run, describe=describe)
+
+
+async def _exchange(state: _Run) -> Exchange | ProbeResult:
+    parts = urlsplit(state.url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    lookup_ms, resolve = 0.0, ""
+    if not _is_literal(host):
+        started = clock.monotonic()
+        answer = await _lookup(state, host)
+        if isinstance(answer, ProbeResult):
+            return answer
+        lookup_ms = round((clock.monotonic() - started) * 1000, 3)
+        resolve = resolve_entry(host, port, answer.found)
+    if state.remaining <= 0:
+        return unknown("timeout", timed_out(state.context.timeout, "looking up the name"))
+    exchange = await transport().perform(_request(state, resolve))
+    state.phases.append(replace(phases_of(exchange), dns=lookup_ms))
+    return exchange
+
+
+async def _lookup(state: _Run, host: str) -> Addresses | ProbeResult:
+    """The host's addresses, or the verdict. No answer to a lookup says nothing about the target."""
+    try:
+        async with asyncio.timeout(state.remaining):
+            answer = await transport().resolver.lookup(host)
+    except TimeoutError:
+        return unknown("dns", timed_out(state.context.timeout, "looking up the name"))
+    if answer.no_such_name:
+        return ProbeResult(outcome=Outcome.DOWN, cause="dns", message="The host name does not exist")
+    return unknown("dns", f"The name lookup failed: {answer.error}") if answer.error else answer
+
+
+async def _verdict(state: _Run, exchange: Exchange) -> ProbeResult:
+    result = judge(state.config, exchange)
+    if result.cause == "timeout":  # the last hop had less than the whole run
+        return replace(result, message=timed_out(state.context.timeout, reached(exchange)))
+    if exchange.error != pycurl.E_PEER_FAILED_VERIFICATION or state.remaining <= 0:
+        return result
+    seen = facts_of(await transport().perform(replace(exchange.request, look_only=True, timeout=state.remaining)))
+    message = certificate_message(exchange.verify_result, seen.get("certificate_days"))
+    return replace(result, message=message, facts={**result.facts, **seen})
+
+
+def _request(state: _Run, resolve: str) -> Request:
+    return Request(
+        url=state.url,
+        timeout=state.remaining,
+        policy=state.context.address_policy,
+        method=state.method,
+        headers=_header_lines(state),
+        body=state.body,
+        resolve=resolve,
+        verify_tls=state.config.verify_tls,
+        ca_file=state.context.ca_file,
+        keep=BODY_CAP if state.config.keyword else _EXCERPT_BYTES,
+        certificate=True,
+    )
+
+
+def _header_lines(state: _Run) -> tuple[bytes, ...]:
+    # libcurl's spelling: "Name;" sends an empty value, "Name:" would take the header away.
+    lines = [f"{name}: {value}".encode() if value else f"{name};".encode() for name, value in state.headers.items()]
+    given = {name.lower() for name in state.headers}
+    if "user-agent" not in given:
+        lines.append(_USER_AGENT)
+    if state.body is not None and "content-type" not in given:
+        lines.append(b"Content-Type: application/json")
+    return tuple(lines)
+
+
+def _down(cause: str, message: str, exchange: Exchange) -> ProbeResult:
+    return ProbeResult(
+        outcome=Outcome.DOWN, cause=cause, message=message, code=exchange.status, facts=facts_of(exchange)
+    )
+
+
+def _same_origin(url: str, other: str) -> bool:
+    """Scheme, host and port agree; the step from http to https on one host's usual ports counts as none."""
+    here, there = urlsplit(url), urlsplit(other)
+    if here.hostname != there.hostname:
+        return False
+    upgrade = (here.scheme, here.port, there.scheme, there.port) == ("http", None, "https", None)
+    return upgrade or (here.scheme, here.port) == (there.scheme, there.port)
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _sum_phases(parts: list[Phases]) -> Phases:
+    if len(parts) == 1:
+        return parts[0]
+    return Phases(**{name: _total([getattr(part, name) for part in parts]) for name in Phases.__slots__})
+
+
+def _total(values: list[Any]) -> float | None:
+    reached = [value for value in values if value is not None]
+    return round(sum(reached), 3) if reached else None
