@@ -10,7 +10,7 @@ import pytest
 
 from app.db.embedded import ADMIN_ROLE, APP_ROLE, EmbeddedPostgres
 from app.db.migrate import upgrade
-from app.db.urls import libpq_url
+from app.db.session import libpq_url
 
 _TEMPLATE = "pulseboard_template"
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "120"}

@@ -15,9 +15,7 @@ import os
 import pwd
 import shutil
 import signal
-import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,13 +31,12 @@ from app.core.data_dir import FolderLock, open_data_dir
 from app.core.errors import StartError
 from app.core.processes import parent_death_hook
 from app.db._pg_host import MAJOR_VERSION, PostgresHost, find_host
+from app.db._pg_socket import SocketFolder
 
 APP_ROLE = "pulseboard"
 ADMIN_ROLE = "pulseboard_admin"
 DATABASE = "pulseboard"
 
-_MAX_SOCKET_PATH = 103  # bytes; the smallest limit of the systems we run on
-_SOCKET_NAME = ".s.PGSQL.5432"
 _MAX_LOG_BYTES = 10_000_000
 _POLL_SECONDS = 0.05
 _PROGRESS_SECONDS = 5.0
@@ -91,7 +88,7 @@ class EmbeddedPostgres:
         self._options = {**_OPTIONS, **(options or {})}
         self._lock = FolderLock(self.data_dir, "postgres.lock")
         self._host: PostgresHost | None = None
-        self._socket_folder: Path | None = None
+        self._socket = SocketFolder(self.data_dir)
         self._process: subprocess.Popen[bytes] | None = None
         self._provisioned = False
 
@@ -110,7 +107,7 @@ class EmbeddedPostgres:
 
     def url(self, database: str = DATABASE, role: str = APP_ROLE) -> str:
         """An SQLAlchemy URL; only after `launch`."""
-        return _url(self._socket(), database, role)
+        return _url(self._socket.path, database, role)
 
     def start(self) -> None:
         """Start the server and wait until it takes connections, as long as its recovery needs.
@@ -142,7 +139,7 @@ class EmbeddedPostgres:
             # Nothing of ours runs here now, so what a dead or damaged pid file says is void.
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
             self._write_access_rules(host)
-            self._socket_folder = self._make_socket_folder(host)
+            self._socket.make(host)
             self._process = self._spawn(host)
         except OSError as error:
             self._lock.release()
@@ -161,7 +158,7 @@ class EmbeddedPostgres:
         """Whether the server takes connections and has our role and database; never waits for long."""
         if not self.is_running() or self._host is None:
             return False
-        if self._host.run("pg_isready", "-q", "-h", str(self._socket())).returncode != 0:
+        if self._host.run("pg_isready", "-q", "-h", str(self._socket.path)).returncode != 0:
             return False
         if not self._provisioned:
             self.execute(_PROVISION)
@@ -171,7 +168,7 @@ class EmbeddedPostgres:
     def execute(self, script: str, database: str = "postgres") -> str:
         """Run a psql script as the server's administrator; returns what it prints, raises StartError when it fails."""
         assert self._host is not None, "the server was never launched"  # noqa: S101
-        options = ("-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(self._socket()), "-U", ADMIN_ROLE)
+        options = ("-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(self._socket.path), "-U", ADMIN_ROLE)
         done = self._host.run("psql", *options, "-d", database, "-f", "-", stdin=script)
         if done.returncode != 0:
             raise StartError(f"The embedded PostgreSQL refused its set-up: {done.stderr.strip()}")
@@ -180,25 +177,15 @@ class EmbeddedPostgres:
     def stop(self, patience: float = 10.0) -> None:
         """Stop the server: after `patience` seconds without a checkpoint, which then happens at the next start."""
         if self._process is not None:
-            for number, seconds in ((signal.SIGINT, patience), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 5.0)):
+            for number, seconds in ((signal.SIGINT, patience), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 5.0)):
                 self._process.send_signal(number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(seconds)
                     break
             self._process = None
             self._stop_leftovers()
-        if self._socket_folder is not None and self._socket_folder.parent != self.data_dir:
-            shutil.rmtree(self._socket_folder, ignore_errors=True)
-        self._record.unlink(missing_ok=True)
+        self._socket.remove()
         self._lock.release()
-
-    @property
-    def _record(self) -> Path:
-        return self.data_dir / "postgres.socket"
-
-    def _socket(self) -> Path:
-        assert self._socket_folder is not None, "the server was never launched"  # noqa: S101
-        return self._socket_folder
 
     def _check_or_make_cluster(self, host: PostgresHost) -> None:
         host.open_way_to(self.cluster)
@@ -238,29 +225,10 @@ class EmbeddedPostgres:
             path.write_text(text, encoding="utf-8")
             host.give(path)
 
-    def _make_socket_folder(self, host: PostgresHost) -> Path:
-        folder = self.data_dir / "socket"
-        if len(os.fsencode(folder / _SOCKET_NAME)) > _MAX_SOCKET_PATH:
-            folder = self._short_folder(host)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-        host.give(folder)
-        self._record.write_text(str(folder), encoding="utf-8")
-        return folder
-
-    def _short_folder(self, host: PostgresHost) -> Path:
-        """The folder of the last start if it is still ours alone, else a new one that nobody can guess."""
-        with contextlib.suppress(OSError):
-            last = Path(self._record.read_text(encoding="utf-8"))
-            status = last.lstat()
-            if stat.S_ISDIR(status.st_mode) and status.st_uid == host.uid and last.parent != self.data_dir:
-                return last
-        return Path(tempfile.mkdtemp(prefix="pulseboard-"))
-
     def _spawn(self, host: PostgresHost) -> "subprocess.Popen[bytes]":
         if self.log_path.exists() and self.log_path.stat().st_size > _MAX_LOG_BYTES:
             self.log_path.replace(self.log_path.with_suffix(".log.1"))
-        options = {**self._options, "unix_socket_directories": str(self._socket())}
+        options = {**self._options, "unix_socket_directories": str(self._socket.path)}
         settings = [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
         with os.fdopen(os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             return subprocess.Popen(  # noqa: S603  our own binary, no shell
@@ -270,6 +238,7 @@ class EmbeddedPostgres:
                 stderr=log,
                 cwd="/",
                 env=host.environment,
+                process_group=0,  # Ctrl+C in a terminal is for its owner, who stops it last
                 # A fast shutdown when we are killed; see parent_death_hook.
                 preexec_fn=parent_death_hook(signal.SIGINT),  # noqa: PLW1509  calls prctl alone
                 **host.identity,
@@ -301,11 +270,8 @@ class EmbeddedPostgres:
 
 def running_url(data_dir: Path) -> str | None:
     """The URL of the server that runs on this data folder, None when none does."""
-    try:
-        folder = Path((data_dir.expanduser().resolve() / "postgres.socket").read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    return _url(folder, DATABASE, APP_ROLE) if (folder / _SOCKET_NAME).exists() else None
+    folder = SocketFolder(data_dir.expanduser().resolve()).recorded()
+    return _url(folder, DATABASE, APP_ROLE) if folder is not None else None
 
 
 def _url(folder: Path, database: str, role: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from app.core.errors import StartError
-from app.db.urls import safe_url, sqlalchemy_url
+from app.db.session import engine_url
 
 OLDEST_SERVER = 150000  # PostgreSQL 15.0, as server_version_num has it
 _LOCK = 0x70756C7365  # any constant that every Pulseboard shares
@@ -24,7 +24,7 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     Raises StartError when the server can't be reached, is too old, or holds the schema of a newer Pulseboard.
     """
-    engine = create_engine(sqlalchemy_url(url), poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_SECONDS})
+    engine = create_engine(engine_url(url), poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_SECONDS})
     with _connect(engine) as connection:
         _check_version(connection)
         # Held by the session, so that each migration can have its own transaction under it.
@@ -34,7 +34,7 @@ def upgrade(url: str, revision: str = "head") -> None:
             command.upgrade(config(connection), revision)
         except CommandError as error:
             raise StartError(
-                f"The database {safe_url(url)} can't be brought to this version's schema ({error}). "
+                f"The database {_safe(url)} can't be brought to this version's schema ({error}). "
                 "If a newer Pulseboard has used it, start that one."
             ) from None
         finally:
@@ -58,14 +58,17 @@ def config(connection: Connection | None = None) -> Config:
     return found
 
 
+def _safe(url: str) -> str:
+    return engine_url(url).render_as_string(hide_password=True)
+
+
 def _connect(engine: Engine) -> Connection:
     try:
         return engine.connect()
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[-1]
         raise StartError(
-            f"Can't connect to the database {safe_url(str(engine.url))}: {reason}. "
-            "Check DATABASE_URL and that the server runs."
+            f"Can't connect to the database {engine.url}: {reason}. Check DATABASE_URL and that the server runs."
         ) from None
 
 
