@@ -17,6 +17,14 @@ class IncidentStatus(StrEnum):
     RESOLVED = "resolved"
 
 
+class Spell(StrEnum):
+    """How a check's present trouble stands: it has an open incident, one that people resolved early, or none."""
+
+    NONE = "none"
+    OPEN = "open"
+    CLOSED_BY_HAND = "closed by hand"
+
+
 class Step(StrEnum):
     """What happens to the incident of a check."""
 
@@ -58,17 +66,19 @@ class Effect:
 SEVERITY = {Status.DOWN: Severity.CRITICAL, Status.DEGRADED: Severity.WARNING}
 
 
-def effect(change: Change, incident_open: bool) -> Effect:
-    """The effect of `change` when the check's spell of trouble has an incident (`incident_open`) or none."""
-    return Effect(_step(change, incident_open), _announcement(change))
+def effect(change: Change, spell: Spell) -> Effect:
+    """The effect of `change` on a check whose present trouble stands as `spell` says."""
+    return Effect(_step(change, spell), _announcement(change))
 
 
-def _step(change: Change, incident_open: bool) -> Step:
+def _step(change: Change, spell: Spell) -> Step:
     if change.after is Status.UP:
-        return Step.RESOLVE if incident_open else Step.NONE
-    if not incident_open:
-        return Step.OPEN
-    return Step.ESCALATE if change.after is Status.DOWN else Step.EASE
+        return Step.RESOLVE if spell is Spell.OPEN else Step.NONE
+    if spell is Spell.OPEN:
+        return Step.ESCALATE if change.after is Status.DOWN else Step.EASE
+    # Easing after people closed the incident is not new trouble; going down again is.
+    eases = spell is Spell.CLOSED_BY_HAND and change.before is Status.DOWN
+    return Step.NONE if eases else Step.OPEN
 
 
 def _announcement(change: Change) -> Announcement:
