@@ -1,5 +1,6 @@
 """When a check changes its status: pure rules over outcomes, no clock and no database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -95,7 +96,7 @@ def advance(streak: Streak, observed: Status | None, policy: Policy) -> tuple[St
     return Streak(status=observed, seq=change.seq), change
 
 
-def worst(statuses: list[Status]) -> Status:
+def worst(statuses: Sequence[Status]) -> Status:
     """The status a service shows for its enabled checks."""
     return min(statuses, key=_WORST_FIRST.index, default=Status.PENDING)
 
