@@ -2,26 +2,20 @@
 
 import asyncio
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 import pycurl
 
 from app.core import clock
 from app.domain.status import Outcome
-from probes.base import Phases, Probe, ProbeContext, ProbeResult
-from probes.curl import BODY_CAP, Exchange, Request, resolve_entry, transport
+from probes.base import NO_PHASES, Phases, Probe, ProbeContext, ProbeResult
+from probes.curl import transport
+from probes.exchange import BODY_CAP, Exchange, Request, resolve_entry
 from probes.http_config import HttpConfig, wire_url
-from probes.http_verdict import (
-    certificate_message,
-    facts_of,
-    judge,
-    phases_of,
-    reached,
-    timed_out,
-    unknown,
-)
+from probes.http_facts import facts_of
+from probes.http_verdict import certificate_message, down, judge, phases_of, timed_out, unknown
 from probes.names import Addresses
 
 _USER_AGENT = b"User-Agent: Pulseboard"
@@ -40,39 +34,38 @@ class _Run:
         self.context = context
         self.url = wire_url(config.url)
         self.method: str = config.method
-        self.headers = dict(config.headers)
-        self.body: bytes | None = config.body.encode() if config.body or config.method in _BODY_METHODS else None
+        self.headers = config.headers
+        self.body = config.body.encode() if config.body or config.method in _BODY_METHODS else None
         self.hops = 0
-        self.phases: list[Phases] = []
+        self.spent_ms = 0.0
+        self.phases = NO_PHASES
         self.deadline = clock.monotonic() + context.timeout
-        self.started = clock.monotonic()
 
     @property
     def remaining(self) -> float:
         return self.deadline - clock.monotonic()
 
-    def result(self, result: ProbeResult) -> ProbeResult:
-        """`result` with the time and the redirects of the whole run."""
-        phases = _sum_phases(self.phases)
-        spent = round((clock.monotonic() - self.started) * 1000, 3)
-        if not self.hops:
-            message, facts = result.message, result.facts
-        else:
-            host = urlsplit(self.url).hostname or ""
-            plural = "" if self.hops == 1 else "s"
-            message = f"{result.message} (after {self.hops} redirect{plural}, at {host[:100]})"
-            facts = {**result.facts, "redirects": self.hops}
-        known = result.outcome is not Outcome.UNKNOWN
-        return replace(result, phases=phases, message=message, facts=facts, latency_ms=spent if known else None)
+    def count(self, phases: Phases, total_ms: float) -> None:
+        """Add the times of one hop."""
+        self.phases = _sum_phases(self.phases, phases) if self.hops else phases
+        self.spent_ms += total_ms
+
+    def result(self, found: ProbeResult) -> ProbeResult:
+        """`found` with the times and the redirects of the whole run."""
+        message, facts = found.message, found.facts
+        if self.hops:
+            where = f"after {self.hops} redirect{'' if self.hops == 1 else 's'}, at {urlsplit(self.url).hostname}"
+            message, facts = f"{message} ({where[:120]})", {**facts, "redirects": self.hops}
+        latency_ms = None if found.outcome is Outcome.UNKNOWN else round(self.spent_ms, 3)
+        return ProbeResult(found.outcome, latency_ms, found.cause, message, found.code, self.phases, facts)
 
     def follow(self, status: int, url: str) -> None:
         """Take one redirect; raises ValueError when its URL can't be followed."""
         target = wire_url(url.partition("#")[0])
         if not _same_origin(self.url, target):
             self.headers = {name: value for name, value in self.headers.items() if name.lower() in _HARMLESS}
-        if status == 303 or (status in {301, 302} and self.method == "POST"):
-            self.method = "HEAD" if self.method == "HEAD" else "GET"
-            self.body = None
+        if (status == 303 and self.method != "HEAD") or (status in {301, 302} and self.method == "POST"):
+            self.method, self.body = "GET", None
         self.url = target
         self.hops += 1
 
@@ -84,14 +77,14 @@ async def run(config: HttpConfig, context: ProbeContext) -> ProbeResult:
         answer = await _exchange(state)
         if isinstance(answer, ProbeResult):
             return state.result(answer)
-        if not answer.redirect_url or answer.status not in _REDIRECTS or not config.max_redirects or answer.error:
+        if answer.error or answer.status not in _REDIRECTS or not answer.redirect_url or not config.max_redirects:
             return state.result(await _verdict(state, answer))
         if state.hops == config.max_redirects:
-            return state.result(_down("redirect", f"More than {config.max_redirects} redirects", answer))
+            return state.result(down("redirect", f"More than {config.max_redirects} redirects", answer))
         try:
             state.follow(answer.status, answer.redirect_url)
         except ValueError as error:
-            return state.result(_down("redirect", f"The redirect can't be followed: {error}", answer))
+            return state.result(down("redirect", f"The redirect can't be followed: {error}", answer))
 
 
 def describe(config: HttpConfig) -> str:
@@ -108,14 +101,13 @@ async def _exchange(state: _Run) -> Exchange | ProbeResult:
     if not _is_literal(host):
         started = clock.monotonic()
         answer = await _lookup(state, host)
-        if isinstance(answer, ProbeResult):
-            return answer
         lookup_ms = round((clock.monotonic() - started) * 1000, 3)
+        if isinstance(answer, ProbeResult):
+            state.count(Phases(dns=lookup_ms), lookup_ms)
+            return answer
         resolve = resolve_entry(host, port, answer.found)
-    if state.remaining <= 0:
-        return unknown("timeout", timed_out(state.context.timeout, "looking up the name"))
     exchange = await transport().perform(_request(state, resolve))
-    state.phases.append(replace(phases_of(exchange), dns=lookup_ms))
+    state.count(phases_of(exchange, lookup_ms), lookup_ms + exchange.total * 1000)
     return exchange
 
 
@@ -127,17 +119,16 @@ async def _lookup(state: _Run, host: str) -> Addresses | ProbeResult:
     except TimeoutError:
         return unknown("dns", timed_out(state.context.timeout, "looking up the name"))
     if answer.no_such_name:
-        return ProbeResult(outcome=Outcome.DOWN, cause="dns", message="The host name does not exist")
+        return ProbeResult(Outcome.DOWN, cause="dns", message="The host name does not exist")
     return unknown("dns", f"The name lookup failed: {answer.error}") if answer.error else answer
 
 
 async def _verdict(state: _Run, exchange: Exchange) -> ProbeResult:
-    result = judge(state.config, exchange)
-    if result.cause == "timeout":  # the last hop had less than the whole run
-        return replace(result, message=timed_out(state.context.timeout, reached(exchange)))
-    if exchange.error != pycurl.E_PEER_FAILED_VERIFICATION or state.remaining <= 0:
+    result = judge(state.config, exchange, state.context.timeout)
+    if exchange.error != pycurl.E_PEER_FAILED_VERIFICATION:
         return result
-    seen = facts_of(await transport().perform(replace(exchange.request, look_only=True, timeout=state.remaining)))
+    look = replace(exchange.request, look_only=True, timeout=state.remaining)
+    seen = facts_of(await transport().perform(look))
     message = certificate_message(exchange.verify_result, seen.get("certificate_days"))
     return replace(result, message=message, facts={**result.facts, **seen})
 
@@ -154,7 +145,6 @@ def _request(state: _Run, resolve: str) -> Request:
         verify_tls=state.config.verify_tls,
         ca_file=state.context.ca_file,
         keep=BODY_CAP if state.config.keyword else _EXCERPT_BYTES,
-        certificate=True,
     )
 
 
@@ -169,12 +159,6 @@ def _header_lines(state: _Run) -> tuple[bytes, ...]:
     return tuple(lines)
 
 
-def _down(cause: str, message: str, exchange: Exchange) -> ProbeResult:
-    return ProbeResult(
-        outcome=Outcome.DOWN, cause=cause, message=message, code=exchange.status, facts=facts_of(exchange)
-    )
-
-
 def _same_origin(url: str, other: str) -> bool:
     """Scheme, host and port agree; the step from http to https on one host's usual ports counts as none."""
     here, there = urlsplit(url), urlsplit(other)
@@ -184,6 +168,7 @@ def _same_origin(url: str, other: str) -> bool:
     return upgrade or (here.scheme, here.port) == (there.scheme, there.port)
 
 
+@lru_cache(maxsize=4096)
 def _is_literal(host: str) -> bool:
     try:
         ip_address(host)
@@ -192,12 +177,17 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def _sum_phases(parts: list[Phases]) -> Phases:
-    if len(parts) == 1:
-        return parts[0]
-    return Phases(**{name: _total([getattr(part, name) for part in parts]) for name in Phases.__slots__})
+def _sum_phases(first: Phases, second: Phases) -> Phases:
+    return Phases(
+        dns=_sum(first.dns, second.dns),
+        connect=_sum(first.connect, second.connect),
+        tls=_sum(first.tls, second.tls),
+        first_byte=_sum(first.first_byte, second.first_byte),
+        download=_sum(first.download, second.download),
+    )
 
 
-def _total(values: list[Any]) -> float | None:
-    reached = [value for value in values if value is not None]
-    return round(sum(reached), 3) if reached else None
+def _sum(first: float | None, second: float | None) -> float | None:
+    if first is None or second is None:
+        return first if second is None else second
+    return round(first + second, 3)
