@@ -45,10 +45,7 @@ def config_from_form(
     """Validate what a form or the API sent; masked or empty secrets are taken from `stored`. Raises Invalid."""
     if stored is not None:
         kept = _opened(cls, stored, sealer, context)
-        values = {
-            name: _unmasked(value, kept.get(name)) if name in _secret_fields(cls) else value
-            for name, value in values.items()
-        }
+        values = values | {name: _unmasked(values.get(name, ""), kept.get(name)) for name in _secret_fields(cls)}
     return validated(cls, values)
 
 

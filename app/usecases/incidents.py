@@ -14,7 +14,7 @@ from app.core import clock
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.text import clean
 from app.db.session import announce
-from app.domain.access import Permission, may
+from app.domain.access import Permission, Role, may
 from app.domain.incident import IncidentStatus
 from app.live.bus import Topic
 from app.usecases.actor import Actor
@@ -94,7 +94,7 @@ async def opening_evidence(session: AsyncSession, actor: Actor, number: int) -> 
         .where(col(Transition.at) >= incident.opened_at)
         .order_by(col(Transition.seq))
     )
-    return (await session.exec(query)).first() or {}
+    return dict((await session.exec(query)).first() or {})
 
 
 async def comment(session: AsyncSession, actor: Actor, number: int, text: str) -> Event:
@@ -168,7 +168,7 @@ async def assignable(session: AsyncSession, actor: Actor) -> Sequence[User]:
         .where(Membership.team_id == actor.team_id, col(User.disabled_at).is_(None))
         .order_by(User.name)
     )
-    return [user for user, role in await session.exec(query) if may(role, Permission.ACKNOWLEDGE)]
+    return [user for user, role in await session.exec(query) if may(Role(role), Permission.ACKNOWLEDGE)]
 
 
 def _views() -> Any:
@@ -211,6 +211,6 @@ async def _member(session: AsyncSession, team_id: int, user_id: int) -> User:
     row = (await session.exec(query)).first()
     if row is None:
         raise NotFound("There is no such member in this team.")
-    if not may(row[1], Permission.ACKNOWLEDGE):
+    if not may(Role(row[1]), Permission.ACKNOWLEDGE):
         raise Forbidden(f"{row[0].name} may not work on incidents.")
     return row[0]
