@@ -62,7 +62,7 @@ def webhook_address(value: SecretStr) -> SecretStr:
     """Validates a field that holds a secret web address; whether it may be reached is decided when connecting."""
     text = value.get_secret_value().strip()
     url = _parsed(text)
-    if url is None or url.scheme not in {"http", "https"} or not url.host:
+    if url is None or url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > 65535:
         raise ValueError("Enter a whole web address that starts with https://")
     if url.userinfo or url.fragment:
         raise ValueError("Remove the user name before @ and what follows #.")

@@ -137,6 +137,6 @@ def _pinned(request: httpx.Request, host: str, address: IPAddress) -> httpx.Requ
 
 def _network(entry: str) -> IPNetwork | None:
     try:
-        return ip_network(entry.strip("[]"), strict=False)
+        return ip_network(entry, strict=False)
     except ValueError:
         return None

@@ -183,6 +183,7 @@ class Ledger:
             await released.wait()
         finally:
             self.holding -= 1
+            await self._tell()
 
     async def _tell(self) -> None:
         async with self._changed:

@@ -54,12 +54,13 @@ PASS = Faults()
 
 @dataclass
 class Proxy:
-    """Use `open_proxy`. `connections` counts the open ones."""
+    """Use `open_proxy`. `connections` counts the open ones; `swallowed` the bytes that the black hole took."""
 
     upstream: TcpUpstream | UnixUpstream
     host: str = "127.0.0.1"
     port: int = 0
     faults: Faults = PASS
+    swallowed: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _clients: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -115,6 +116,7 @@ class Proxy:
             # Read after the chunk came: a change of faults counts from the very next byte.
             faults = self.faults
             if faults.blackhole:
+                self.swallowed += len(chunk)
                 continue
             await asyncio.sleep(faults.delay_s)
             for _ in range(1 + faults.duplicate):
@@ -146,6 +148,7 @@ async def _trickle(sink: asyncio.StreamWriter, chunk: bytes, bytes_per_s: int | 
     # Ten steps a second, or one byte at a time on a line slower than that.
     step = max(1, bytes_per_s // 10)
     for start in range(0, len(chunk), step):
-        sink.write(chunk[start : start + step])
+        piece = chunk[start : start + step]
+        await asyncio.sleep(len(piece) / bytes_per_s)
+        sink.write(piece)
         await sink.drain()
-        await asyncio.sleep(step / bytes_per_s)
