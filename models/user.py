@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from models.base import UtcDateTime
@@ -51,7 +52,7 @@ class Installation(SQLModel, table=True):
 
 
 class WorkerSeen(SQLModel, table=True):
-    """The heartbeat of one worker process."""
+    """The heartbeat of one worker process; `counters` are what it counts for /metrics, by name."""
 
     __tablename__ = "worker_seen"
 
@@ -60,3 +61,4 @@ class WorkerSeen(SQLModel, table=True):
     seen_at: datetime = Field(sa_type=UtcDateTime)
     runs: int = Field(default=0, sa_type=BigInteger)
     lag_ms: float = Field(default=0.0)
+    counters: dict[str, float] = Field(default_factory=dict, sa_type=JSONB)

@@ -2,7 +2,7 @@
 
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
@@ -10,7 +10,8 @@ import pytest
 
 from app.db.embedded import ADMIN_ROLE, APP_ROLE, EmbeddedPostgres
 from app.db.migrate import upgrade
-from app.db.session import libpq_url
+from app.db.session import Database, libpq_url, make_engine
+from app.live.bus import LocalBus
 
 _TEMPLATE = "pulseboard_template"
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "120"}
@@ -61,3 +62,11 @@ def database_url(
     postgres_admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} OWNER {APP_ROLE} STRATEGY FILE_COPY")
     yield postgres.url(name)
     postgres_admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A fresh database with a bus of its own process only; rows to begin with are in tests.builders."""
+    opened = Database(make_engine(database_url), LocalBus())
+    yield opened
+    await opened.close()

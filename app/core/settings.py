@@ -23,13 +23,19 @@ _VARIABLES = {
     "base_url": "PULSEBOARD_BASE_URL",
     "workers": "PULSEBOARD_WORKERS",
     "worker_concurrency": "PULSEBOARD_WORKER_CONCURRENCY",
+    "lease_grace_s": "PULSEBOARD_LEASE_GRACE_S",
+    "sender_lease_s": "PULSEBOARD_SENDER_LEASE_S",
     "log_level": "PULSEBOARD_LOG_LEVEL",
     "notify_allow": "PULSEBOARD_NOTIFY_ALLOW",
 }
 
 
 class Settings(BaseModel):
-    """`database_url` None means the embedded PostgreSQL in `data_dir`. Durations are in seconds."""
+    """`database_url` None means the embedded PostgreSQL in `data_dir`. Durations are in seconds.
+
+    A check whose worker died is run by another after its timeout and `lease_grace_s`; a message whose sender died is
+    sent by another after `sender_lease_s`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +48,8 @@ class Settings(BaseModel):
     base_url: str = ""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 300
+    lease_grace_s: Annotated[float, Field(ge=0.5, le=600)] = 10.0
+    sender_lease_s: Annotated[float, Field(ge=1, le=600)] = 60.0
     log_level: str = "INFO"
     notify_allow: str = ""
 

@@ -66,9 +66,12 @@ class CheckConfig:
     error: str = ""
 
 
-async def claim_due(session: AsyncSession, limit: int) -> list[Claim]:
-    """Take up to `limit` due checks, the longest overdue first. A check whose lease has run out is due again."""
-    rows = await (await session.connection()).execute(_CLAIM, {"limit": limit, "grace": LEASE_GRACE_S})
+async def claim_due(session: AsyncSession, limit: int, grace_s: float = LEASE_GRACE_S) -> list[Claim]:
+    """Take up to `limit` due checks, the longest overdue first. A check whose lease has run out is due again.
+
+    The lease lasts for the check's timeout and `grace_s` seconds more.
+    """
+    rows = await (await session.connection()).execute(_CLAIM, {"limit": limit, "grace": grace_s})
     monotonic = clock.monotonic()
     return [_claim(row, monotonic) for row in rows]
 

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("runs", sa.BigInteger(), nullable=False),
         sa.Column("lag_ms", sa.Float(), nullable=False),
+        sa.Column("counters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_worker_seen")),
     )
     op.create_table(
