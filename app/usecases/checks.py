@@ -38,6 +38,15 @@ class Trial:
     check_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A check that can be tried: its kind, its typed config, and its timeout in seconds."""
+
+    kind: str
+    config: Any
+    timeout_s: float
+
+
 async def checks_of(session: AsyncSession, actor: Actor, service_id: int) -> list[Check]:
     """The service's checks in the order they were added; none for another team's service."""
     actor.require(Permission.VIEW)
@@ -153,21 +162,19 @@ async def make_due(session: AsyncSession, actor: Actor, check_ids: Sequence[int 
     return int(found.rowcount)
 
 
-async def try_check(
-    session: AsyncSession, actor: Actor, trial: Trial, sealer: Sealer, policy: AddressPolicy
-) -> ProbeResult:
-    """Run a check once without saving it or its result; raises Invalid with the fields to mend."""
+async def open_trial(session: AsyncSession, actor: Actor, trial: Trial, sealer: Sealer) -> Ready:
+    """Make a check ready to be tried; the caller runs it outside the transaction. Raises Invalid."""
     actor.require(Permission.MANAGE_SERVICES)
     form = _form(trial.values)
     stored = await get_check(session, actor, trial.check_id) if trial.check_id else None
-    config = config_from_form(
-        PROBES[form.kind].config,
-        form.config,
-        stored.config if stored else None,
-        sealer,
-        _context(stored) if stored else "",
-    )
-    return await run_probe(form.kind, config, ProbeContext(timeout=form.timeout_s, address_policy=policy))
+    kept, context = (stored.config, _context(stored)) if stored else (None, "")
+    config = config_from_form(PROBES[form.kind].config, form.config, kept, sealer, context)
+    return Ready(form.kind, config, form.timeout_s)
+
+
+async def try_check(ready: Ready, policy: AddressPolicy) -> ProbeResult:
+    """Run a check once; neither it nor its result is saved."""
+    return await run_probe(ready.kind, ready.config, ProbeContext(timeout=ready.timeout_s, address_policy=policy))
 
 
 def _form(values: dict[str, Any], cls: type[CheckCreate] = CheckCreate) -> Any:
