@@ -49,6 +49,11 @@ def signing_key(master: bytes) -> bytes:
     return _derive(master, "token signing")
 
 
+def pepper(master: bytes) -> bytes:
+    """32 bytes that passwords are keyed with before they are hashed."""
+    return _derive(master, "password pepper")
+
+
 def load_or_create_key(data_dir: Path, configured: SecretStr | None = None) -> bytes:
     """The master key: the configured one, else that of <data_dir>/secret.key, which is made when missing.
 

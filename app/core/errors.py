@@ -7,7 +7,8 @@ PulseboardError
 │   ├── Forbidden          the actor's role may not do this (403)
 │   ├── Conflict           somebody else was first; look again (409)
 │   ├── Invalid            a value is wrong; carries the field's name (422)
-│   └── Unauthenticated    no valid session or token (401)
+│   ├── Unauthenticated    no valid session or token (401)
+│   └── RateLimited        too many attempts; try again after `retry_after` seconds (429)
 ├── SealError              a sealed secret can't be opened with the present keys
 └── NotifyError            a message was not delivered
     ├── RetryableNotifyError   try again later, after `retry_after` seconds if the vendor said so
@@ -56,6 +57,18 @@ class Conflict(UsecaseError):
 class Unauthenticated(UsecaseError):
     default = "Sign in first."
     status_code = 401
+
+
+class RateLimited(UsecaseError):
+    """`retry_after` is in whole seconds."""
+
+    status_code = 429
+
+    def __init__(self, retry_after: int) -> None:
+        minutes = -(-retry_after // 60)
+        wait = f"{retry_after} seconds" if retry_after < 60 else f"{minutes} minute{'s' if minutes > 1 else ''}"
+        super().__init__(f"Too many attempts. Try again in {wait}.")
+        self.retry_after = retry_after
 
 
 class Invalid(UsecaseError):
