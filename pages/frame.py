@@ -20,6 +20,6 @@ def frame(title: str, active: str, actor: Actor, *, board: bool = False) -> Iter
     ui.page_title(f"{title} · Pulseboard")
     theme.choose(actor.theme)
     live.follow(ui.context.client, actor.team_id, board=board)
-    Nav(active, actor)
+    Nav(active, actor, live.open_incidents(actor.team_id))
     with ui.element("main").classes("page") as main:
         yield main

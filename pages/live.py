@@ -43,6 +43,10 @@ class Live:
         viewers.add(client.id)
         client.on_delete(lambda: viewers.discard(client.id))
 
+    def open_incidents(self, team_id: int) -> int:
+        board = self._boards.get(team_id)
+        return len(board.incidents) if board else 0
+
     def hurry(self) -> None:
         """Send the next frames at once: a status changed."""
         self._hurry.set()
@@ -88,6 +92,10 @@ def install(live: Live) -> None:
 def follow(client: Client, team_id: int, *, board: bool) -> None:
     """Keep `client` fresh: see Live.add."""
     _live().add(client, team_id, board=board)
+
+
+def open_incidents(team_id: int) -> int:
+    return _live().open_incidents(team_id)
 
 
 def listen(topic: Topic, team_id: int, handler: Handler) -> None:

@@ -1,27 +1,25 @@
-"""Who looks at the page, and the database behind it."""
+"""Who looks at the page, and what the page works with. The guard has put both into the request's scope."""
 
 from contextlib import AbstractAsyncContextManager
 
-from nicegui import app as nicegui_app
 from nicegui import ui
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.session import Database
 from app.usecases.actor import Actor
-
-
-def install(database: Database) -> None:
-    """Make `database` the one that pages use."""
-    nicegui_app.state.database = database
-
-
-def transaction() -> AbstractAsyncContextManager[AsyncSession]:
-    """A transaction for one action of a page; what it announces goes out after the commit."""
-    database: Database = nicegui_app.state.database
-    return database.transaction()
+from app.usecases.context import Context
 
 
 def actor() -> Actor:
-    """The person whose request opened the current page; the guard has put them there."""
+    """The person at the current page. Ask anew in each event handler: the role may have changed since."""
     who: Actor = ui.context.client.request.scope["actor"]
     return who
+
+
+def context() -> Context:
+    made: Context = ui.context.client.request.scope["context"]
+    return made
+
+
+def transaction() -> AbstractAsyncContextManager[AsyncSession]:
+    """A transaction for one action of the page; what it announces goes out after the commit."""
+    return context().database.transaction()

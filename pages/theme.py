@@ -11,9 +11,19 @@ from nicegui.dependencies import register_esm
 from app.core import palette
 
 STYLESHEET = "/assets/pulseboard.css"
-THEMES = ("auto", "dark", "light")
 
 _STATIC = Path(__file__).parent / "static"
+_QUASAR_ROLES = {
+    "primary": "accent-fill",
+    "secondary": "accent",
+    "accent": "accent",
+    "dark": "surface",
+    "dark_page": "bg",
+    "positive": "up",
+    "negative": "danger-fill",
+    "info": "maintenance",
+    "warning": "degraded",
+}
 _A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -66,8 +76,9 @@ def _variables(*, dark: bool) -> str:
 
 
 def _set_defaults() -> None:
+    nicegui_app.colors(**{role: f"var(--{token})" for role, token in _QUASAR_ROLES.items()})
     ui.button.default_props("unelevated no-caps")
     for element in (ui.input, ui.number, ui.select, ui.textarea):
         element.default_props("outlined dense hide-bottom-space")
     ui.table.default_props("flat dense")
-    ui.tabs.default_props("no-caps inline-label")
+    ui.tabs.default_props("no-caps inline-label align=left")

@@ -140,7 +140,13 @@ export default {
           <div class="stack groups">
             <section v-for="group in groups" :key="group.name" class="group">
               <div class="group-title"><h2>{{ group.name }}</h2><span class="muted">{{ plural(group.cells.length, "service") }}</span></div>
-              <div :class="view"><component :is="cellKind" v-for="cell in group.cells" :key="cell.id" :cell="cell" /></div>
+              <div :class="view">
+                <div v-if="view === 'list'" class="row-line heading" aria-hidden="true">
+                  <span></span><span>Service</span><span class="word">Status</span><span class="right">Latency</span><span class="spark"></span>
+                  <span class="strip-title">Last 30 results</span><span class="right">24 h</span><span class="note">Note</span>
+                </div>
+                <component :is="cellKind" v-for="cell in group.cells" :key="cell.id" :cell="cell" />
+              </div>
             </section>
             <div v-if="!shown" class="empty" data-testid="no-match">
               <h2>No service matches</h2>

@@ -6,9 +6,12 @@ const THEMES = ["auto", "dark", "light"];
 const THEME_WORDS = { auto: "as the system", dark: "dark", light: "light" };
 
 export default {
-  props: { entries: Array, active: String, team: String, user: Array, theme: String },
+  props: { entries: Array, active: String, team: String, user: Array, theme: String, open: Number },
   emits: ["theme"],
-  setup: () => ({ freshness, ago }),
+  setup(props) {
+    freshness.open = props.open;
+    return { freshness, ago };
+  },
   data() {
     return { chosen: this.theme };
   },

@@ -7,8 +7,7 @@ from nicegui.events import GenericEventArguments
 
 from app.usecases import accounts
 from app.usecases.actor import Actor
-from pages import session as page_session
-from pages.theme import THEMES
+from pages import session
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +32,16 @@ ENTRIES = (
 class Nav(ui.element, component="nav.js"):
     """Entries, theme, sign out, the keys, and the bar that says that the connection is lost."""
 
-    def __init__(self, active: str, actor: Actor) -> None:
+    def __init__(self, active: str, actor: Actor, open_incidents: int) -> None:
         super().__init__()
-        self._actor = actor
         self._props["entries"] = tuple((e.name, e.title, e.href, e.key, e.section) for e in ENTRIES)
         self._props["active"] = active
         self._props["team"] = actor.team_name
         self._props["user"] = (actor.name, actor.initials, actor.avatar_color, actor.role.value.capitalize())
         self._props["theme"] = actor.theme
+        self._props["open"] = open_incidents
         self.on("theme", self._remember_theme)
 
     async def _remember_theme(self, event: GenericEventArguments) -> None:
-        chosen = event.args
-        if chosen in THEMES:
-            async with page_session.transaction() as session:
-                await accounts.set_theme(session, self._actor, chosen)
+        async with session.transaction() as opened:
+            await accounts.set_theme(opened, session.actor(), str(event.args))

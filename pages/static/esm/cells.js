@@ -23,7 +23,7 @@ function tile(row, clock) {
       h("b", { class: "ellipsis", title: row.name }, row.name),
       h("span", { class: "num muted small push" }, row.uptime === null ? "" : percent(row.uptime)),
     ]),
-    h("div", { class: "tile-mid" }, [figure(row, look, clock), sparkline(row.spark, look.token)]),
+    h("div", { class: "tile-mid" }, [figure(row, look, clock), answers(row) && sparkline(row.spark, look.token)]),
     strip(row.strip),
     h("div", { class: "tile-note ellipsis", title: row.note }, row.note),
   ]);
@@ -38,8 +38,8 @@ export const Line = {
       symbol(look),
       h("span", { class: "name ellipsis" }, [h("b", { title: row.name }, row.name), tags(row)]),
       h("span", { class: ["word", look.token] }, look.word),
-      h("span", { class: "num right" }, row.ms === null ? "–" : `${milliseconds(row.ms)} ms`),
-      sparkline(row.spark, look.token),
+      h("span", { class: "num right" }, row.ms === null || !answers(row) ? "–" : `${milliseconds(row.ms)} ms`),
+      answers(row) ? sparkline(row.spark, look.token) : h("span", { class: "spark" }),
       strip(row.strip),
       h("span", { class: "num right muted" }, percent(row.uptime)),
       h("span", { class: "note ellipsis faint", title: row.note }, row.note),
@@ -52,7 +52,7 @@ export const Square = {
   setup: (props) => () => {
     const row = props.cell.row.value;
     const look = lookOf(row.status);
-    const words = `${row.name}: ${look.word}${row.ms === null ? "" : `, ${milliseconds(row.ms)} ms`}`;
+    const words = `${row.name}: ${look.word}${row.ms === null || !answers(row) ? "" : `, ${milliseconds(row.ms)} ms`}`;
     return h("a", { ...link(row, "square"), title: words, "aria-label": words }, look.symbol);
   },
 };
@@ -72,12 +72,17 @@ function symbol(look) {
 
 /* The large figure: latency while it answers, otherwise the status in words, with how long a failure lasts. */
 function figure(row, look, clock) {
-  if ((row.status === "up" || row.status === "degraded") && row.ms !== null) {
+  if (answers(row) && row.ms !== null) {
     return h("div", { class: "figure num" }, [milliseconds(row.ms), h("small", "ms")]);
   }
   const lasting = row.status === "down" || row.status === "unknown";
   const since = lasting && row.since !== null ? ` ${duration(clock.value - row.since)}` : "";
   return h("div", { class: ["figure words num", look.token] }, look.word + since);
+}
+
+/* Old latencies of a service that doesn't answer now say nothing about it. */
+function answers(row) {
+  return row.status === "up" || row.status === "degraded";
 }
 
 function tags(row) {
