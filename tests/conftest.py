@@ -1,5 +1,6 @@
 """The real PostgreSQL of the tests: one server per test process, one migrated template, one database per test."""
 
+import subprocess
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -29,6 +30,22 @@ def data_dir() -> Iterator[Path]:
     """An empty data folder for a test that starts a server of its own."""
     with tempfile.TemporaryDirectory(prefix="pulseboard-test-") as folder:
         yield Path(folder) / "data"
+
+
+@pytest.fixture(scope="session")
+def clean_cluster() -> Iterator[Path]:
+    """A data folder whose server was started once and stopped."""
+    with tempfile.TemporaryDirectory(prefix="pulseboard-test-") as folder:
+        with EmbeddedPostgres(Path(folder) / "data", _FAST):
+            pass
+        yield Path(folder) / "data"
+
+
+@pytest.fixture
+def made_data_dir(data_dir: Path, clean_cluster: Path) -> Path:
+    """A copy of that folder for one test, which saves it the first start."""
+    subprocess.run(["cp", "-a", str(clean_cluster), str(data_dir)], check=True)
+    return data_dir
 
 
 @pytest.fixture(scope="session")
