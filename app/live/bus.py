@@ -21,6 +21,7 @@ class Topic(StrEnum):
     TYPING = "typing"  # {incident_id, user_id, name}
     SESSIONS = "sessions"  # sessions ended or accounts changed {user_id}
     WAKE = "wake"  # checks became due by hand {}
+    JOBS = "jobs"  # background jobs were deferred {ids}
     RESYNC = "resync"  # made locally after a gap: whoever keeps state reads it again {}
 
 

@@ -1,0 +1,32 @@
+"""Waiting for the database to say something."""
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import text
+
+from app.db.session import Database
+
+_LOOK_S = 0.03
+
+
+async def rows(database: Database, sql: str, **values: Any) -> list[Any]:
+    """What the query finds now."""
+    async with database.transaction() as session:
+        return list(await (await session.connection()).execute(text(sql), values))
+
+
+async def value(database: Database, sql: str, **values: Any) -> Any:
+    """The one value that the query finds now."""
+    return (await rows(database, sql, **values))[0][0]
+
+
+async def until(database: Database, sql: str, within_s: float = 20.0, **values: Any) -> Any:
+    """The query's one value as soon as it is true."""
+    try:
+        async with asyncio.timeout(within_s):
+            while not (found := await value(database, sql, **values)):
+                await asyncio.sleep(_LOOK_S)
+    except TimeoutError:
+        raise AssertionError(f"not within {within_s} s: {sql}") from None
+    return found
