@@ -26,7 +26,7 @@ _ACCEPT = text(
     UPDATE check_schedule s SET due_at = v.due_at, slot_at = NULL
     FROM unnest(CAST(:ids AS int[]), CAST(:runs AS bigint[]), CAST(:dues AS timestamptz[])) AS v(check_id, run, due_at)
     WHERE s.check_id = v.check_id AND s.run = v.run AND s.slot_at IS NOT NULL
-    RETURNING s.check_id
+    RETURNING s.check_id, s.run
     """
 )
 
@@ -139,8 +139,8 @@ async def _accept(session: AsyncSession, runs: Sequence[Run]) -> list[Run]:
         "runs": [run.claim.run for run in runs],
         "dues": [run.due_at for run in runs],
     }
-    held = set((await (await session.connection()).execute(_ACCEPT, values)).scalars())
-    return [run for run in runs if run.claim.check_id in held]
+    held = {tuple(row) for row in await (await session.connection()).execute(_ACCEPT, values)}
+    return [run for run in runs if (run.claim.check_id, run.claim.run) in held]
 
 
 async def _store_states(session: AsyncSession, runs: Sequence[Run]) -> None:

@@ -25,7 +25,7 @@ async def until(database: Database, sql: str, within_s: float = 20.0, **values: 
     """The query's one value as soon as it is true."""
     try:
         async with asyncio.timeout(within_s):
-            while not (found := await value(database, sql, **values)):
+            while not (found := await value(database, sql, **values)):  # noqa: ASYNC110  others change it
                 await asyncio.sleep(_LOOK_S)
     except TimeoutError:
         raise AssertionError(f"not within {within_s} s: {sql}") from None

@@ -1,4 +1,4 @@
-"""A target whose state a test sets: an HTTP server that answers with a status, or takes the request and says nothing."""
+"""A target whose state a test sets: an HTTP server that answers with a status, or not at all."""
 
 import asyncio
 import contextlib

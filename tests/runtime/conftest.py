@@ -16,7 +16,7 @@ OpenWorker = Callable[..., AbstractAsyncContextManager[Worker]]
 
 @pytest.fixture
 def open_worker(database_url: str, tmp_path: Path) -> OpenWorker:
-    """`async with open_worker(worker_concurrency=5) as worker`; leaving the block stops it gracefully."""
+    """Opens a worker with short leases and the given settings; the end of its block stops it gracefully."""
 
     @asynccontextmanager
     async def opened(**changes: object) -> AsyncIterator[Worker]:
