@@ -4,6 +4,8 @@ import ctypes
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
@@ -30,3 +32,14 @@ def parent_death_hook(number: signal.Signals) -> Callable[[], None]:
 
 def _nothing() -> None:
     return None
+
+
+def end_with_parent(parent: int) -> None:
+    """The same asked by the child itself, for systems where the kernel can't do it: end once `parent` is gone."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

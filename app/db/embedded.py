@@ -118,8 +118,9 @@ class EmbeddedPostgres:
         begin = told = clock.monotonic()
         while not self.is_ready():
             if not self.is_running():
+                failure = self.failure()
                 self.stop()
-                raise StartError(f"PostgreSQL did not start: {self._last_words()} Its log is {self.log_path}.")
+                raise failure
             if clock.monotonic() - told >= _PROGRESS_SECONDS:
                 told = clock.monotonic()
                 logger.bind(seconds=round(told - begin)).info("PostgreSQL is still recovering its data; waiting")
@@ -164,6 +165,13 @@ class EmbeddedPostgres:
             self.execute(_PROVISION)
             self._provisioned = True
         return True
+
+    def failure(self) -> StartError:
+        """What to raise when the server ended by itself: its last words and where its log is."""
+        lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        fatal = [line.partition("FATAL:")[2].strip() for line in lines[-50:] if "FATAL:" in line]
+        reason = (fatal or lines or ["it said nothing"])[-1]
+        return StartError(f"PostgreSQL did not start: {reason}. Its log is {self.log_path}.")
 
     def execute(self, script: str, database: str = "postgres") -> str:
         """Run a psql script as the server's administrator; returns what it prints, raises StartError when it fails."""
@@ -261,11 +269,6 @@ class EmbeddedPostgres:
             return bool(process.name() == "postgres" and process.cwd() == str(self.cluster))
         except psutil.Error:
             return False
-
-    def _last_words(self) -> str:
-        lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
-        fatal = [line.partition("FATAL:")[2].strip() for line in lines[-50:] if "FATAL:" in line]
-        return f"{(fatal or lines or ['it said nothing'])[-1]}."
 
 
 def running_url(data_dir: Path) -> str | None:
