@@ -4,7 +4,7 @@ Everything a page starts here ends with its client. This is the only module that
 """
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -19,6 +19,7 @@ from app.live.bus import Bus, BusMessage, Topic
 TICK_S = 0.5
 HEARTBEAT_S = 2.0
 _BURST_S = 0.05
+_REPLAYED = 6
 
 Handler = Callable[[BusMessage], Awaitable[None] | None]
 
@@ -35,6 +36,7 @@ class Live:
         self._boards = boards
         self._with_board: defaultdict[int, set[str]] = defaultdict(set)
         self._without: defaultdict[int, set[str]] = defaultdict(set)
+        self._recent: defaultdict[int, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=_REPLAYED))
         self._hurry = asyncio.Event()
 
     def add(self, client: Client, team_id: int, *, board: bool) -> None:
@@ -42,6 +44,8 @@ class Live:
         viewers = (self._with_board if board else self._without)[team_id]
         viewers.add(client.id)
         client.on_delete(lambda: viewers.discard(client.id))
+        if board:
+            client.on_connect(lambda: self._replay(client, team_id))
 
     def open_incidents(self, team_id: int) -> int:
         board = self._boards.get(team_id)
@@ -66,10 +70,18 @@ class Live:
                     logger.bind(team_id=team_id).exception("A board frame was not sent")
             await self._pause()
 
+    async def _replay(self, client: Client, team_id: int) -> None:
+        # What went out between the browser's snapshot and its connection; it skips what it has.
+        for frame in list(self._recent[team_id]):
+            await _emit("board", frame, {client.id})
+
     async def _send(self, team_id: int, *, beat: bool) -> None:
         board = self._boards[team_id]
         frame = board.frame()
-        if beat or len(frame) > len(("r", "t")):
+        changed = len(frame) > len(("r", "t"))
+        if changed:
+            self._recent[team_id].append(frame)
+        if beat or changed:
             await _emit("board", frame, self._with_board[team_id])
         if beat or "i" in frame:
             await _emit("pulse", {"open": len(board.incidents)}, self._without[team_id])

@@ -3,12 +3,15 @@ import { Line, Square, Tile } from "pulse/cells.js";
 import { Feed } from "pulse/feed.js";
 import { ago, percent, plural } from "pulse/format.js";
 import { freshness, whenSocket } from "pulse/freshness.js";
-import { groupCells } from "pulse/groups.js";
+import { firstCells, groupCells } from "pulse/groups.js";
 import { lookOf, looks, useLooks } from "pulse/looks.js";
 import { Activity, Incidents } from "pulse/sides.js";
 
 const VIEWS = { tiles: ["Tiles", Tile], list: ["List", Line], heatmap: ["Heatmap", Square] };
 const ALWAYS_COUNTED = ["up", "degraded", "down", "maintenance"];
+const FIRST_DRAWN = 48;
+const DRAWN_MORE = 100;
+const MOST_DRAWN = 3000;
 const SOMETIMES_COUNTED = ["unknown", "pending", "paused"];
 
 /* What the address says is what the board shows: a link to it shows the same to others. */
@@ -29,6 +32,17 @@ function useFilters() {
   return { query, status, view };
 }
 
+/* How many services are drawn: at first as many as a screen shows, then more in each picture until all are there. */
+function useGradualDrawing(summary) {
+  const drawn = ref(FIRST_DRAWN);
+  const more = () => {
+    drawn.value = drawn.value < MOST_DRAWN ? drawn.value + DRAWN_MORE : Infinity;
+    if (drawn.value !== Infinity) requestAnimationFrame(() => setTimeout(more));
+  };
+  watch(summary, () => requestAnimationFrame(() => setTimeout(more)), { once: true, flush: "post" });
+  return drawn;
+}
+
 export default {
   props: { palette: Array, severities: Object, canAdd: Boolean },
   setup(props) {
@@ -38,13 +52,15 @@ export default {
     provide("clock", clock);
     const filters = useFilters();
     const onFrame = (frame) => feed.receive(frame);
+    // Durations stand still while the picture is old: they would go on for what may be over.
+    const tick = () => freshness.stale || (clock.value = feed.now());
     let timer = null;
 
     onMounted(() => {
       feed.load(window.pulseSnapshot);
       delete window.pulseSnapshot;
       whenSocket((socket) => socket.on("board", onFrame));
-      timer = setInterval(() => (clock.value = feed.now()), 1000);
+      timer = setInterval(tick, 1000);
     });
     onUnmounted(() => {
       feed.end();
@@ -58,14 +74,15 @@ export default {
       feed.order.value;
       return groupCells(feed.cells.values(), filters.query.value, filters.status.value);
     });
+    const drawn = useGradualDrawing(feed.summary);
     const counters = computed(() => {
       const { counts } = feed.summary.value;
       const shown = [...ALWAYS_COUNTED, ...SOMETIMES_COUNTED.filter((status) => counts[status])];
       return shown.map((status) => ({ ...lookOf(status), count: counts[status] || 0 }));
     });
     return {
-      ...filters, groups, counters, freshness, summary: feed.summary,
-      shown: computed(() => groups.value.reduce((sum, group) => sum + group.cells.length, 0)),
+      ...filters, groups: computed(() => firstCells(groups.value, drawn.value)), counters, freshness, summary: feed.summary,
+      shown: computed(() => groups.value.reduce((sum, group) => sum + group.count, 0)),
       total: computed(() => (feed.order.value, feed.cells.size)),
       cellKind: computed(() => VIEWS[filters.view.value][1]),
       views: Object.entries(VIEWS).map(([name, [title]]) => ({ name, title })),
@@ -139,7 +156,7 @@ export default {
         <div class="split">
           <div class="stack groups">
             <section v-for="group in groups" :key="group.name" class="group">
-              <div class="group-title"><h2>{{ group.name }}</h2><span class="muted">{{ plural(group.cells.length, "service") }}</span></div>
+              <div class="group-title"><h2>{{ group.name }}</h2><span class="muted">{{ plural(group.count, "service") }}</span></div>
               <div :class="view">
                 <div v-if="view === 'list'" class="row-line heading" aria-hidden="true">
                   <span></span><span>Service</span><span class="word">Status</span><span class="right">Latency</span><span class="spark"></span>

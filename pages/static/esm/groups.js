@@ -4,7 +4,7 @@ import { lookOf } from "./looks.js";
 const BY_NAME = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 const TROUBLE = new Set(["down", "degraded", "unknown"]);
 
-/** [{ name, cells }] of the cells that match `query` (every word in name, tag, group or status) and `status`. */
+/** [{ name, count, cells }] of the cells that match `query` (every word in name, tag, group or status) and `status`. */
 export function groupCells(cells, query, status) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   const groups = new Map();
@@ -16,7 +16,19 @@ export function groupCells(cells, query, status) {
     groups.get(row.group).push(cell);
   }
   const sorted = [...groups].sort(([one], [other]) => (one === "") - (other === "") || BY_NAME.compare(one, other));
-  return sorted.map(([name, members]) => ({ name: name || (sorted.length > 1 ? "Other services" : "Services"), cells: members.sort(compare) }));
+  const nameless = sorted.length > 1 ? "Other services" : "Services";
+  return sorted.map(([name, members]) => ({ name: name || nameless, count: members.length, cells: members.sort(compare) }));
+}
+
+/** The same groups with their first `limit` cells in all. */
+export function firstCells(groups, limit) {
+  const kept = [];
+  for (const group of groups) {
+    if (limit <= 0) break;
+    kept.push(group.cells.length <= limit ? group : { ...group, cells: group.cells.slice(0, limit) });
+    limit -= group.cells.length;
+  }
+  return kept;
 }
 
 function compare(one, other) {
