@@ -1,19 +1,21 @@
 """For load balancers and Prometheus: is the process alive, can it serve, and what does it count."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from loguru import logger
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 from sqlalchemy import text
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.api.deps import Ctx
 from app.db.migrate import head
 from app.usecases.context import Context
-from app.usecases.workers import WorkerPublic, live_workers
+from app.usecases.workers import live_workers, worker_metrics
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,6 +33,16 @@ class Readiness:
     @property
     def ready(self) -> bool:
         return {self.database, self.migrations, self.worker} == {"ok"}
+
+
+class _Collected(Collector):
+    """Metrics that were read already: a collector itself can't await the database."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = list(metrics)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
 
 
 @router.get("/healthz")
@@ -54,8 +66,7 @@ async def metrics(context: Ctx) -> Response:
     _web(registry, context)
     try:
         async with asyncio.timeout(_DEADLINE_S), context.database.transaction() as session:
-            _workers(registry, await live_workers(session))
-            await _queues(registry, session)
+            registry.register(_Collected(await worker_metrics(session)))
         _gauge(registry, "pulseboard_database_up", "1 when the database answered this request", 1)
     except Exception as error:  # metrics are most wanted when the database is away
         logger.bind(error=type(error).__name__).warning("Metrics of the database are missing")
@@ -66,7 +77,7 @@ async def metrics(context: Ctx) -> Response:
 async def _readiness(context: Context) -> Readiness:
     try:
         async with asyncio.timeout(_DEADLINE_S), context.database.transaction() as session:
-            version = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+            version = (await (await session.connection()).execute(text("SELECT version_num FROM alembic_version"))).scalar()
             workers = await live_workers(session)
     except Exception as error:
         logger.bind(error=type(error).__name__).warning("The readiness check could not read the database")
@@ -84,30 +95,6 @@ def _web(registry: CollectorRegistry, context: Context) -> None:
         for status, number in board.counts().items():
             services.labels(team=str(board.team_id), status=status).set(number)
     _gauge(registry, "pulseboard_bus_up", "1 while this process hears the others", int(context.database.bus.healthy))
-
-
-def _workers(registry: CollectorRegistry, workers: list[WorkerPublic]) -> None:
-    _gauge(registry, "pulseboard_workers", "Worker processes seen in the last 15 seconds", len(workers))
-    lag = Gauge("pulseboard_worker_lag_seconds", "How late checks start", ["worker"], registry=registry)
-    runs = Gauge("pulseboard_worker_runs", "Checks run since the worker's start", ["worker"], registry=registry)
-    counters = Gauge("pulseboard_worker_count", "The worker's counters", ["worker", "name"], registry=registry)
-    for worker in workers:
-        lag.labels(worker.id).set(worker.lag_ms / 1000)
-        runs.labels(worker.id).set(worker.runs)
-        for name, value in worker.counters.items():
-            counters.labels(worker.id, name).set(value)
-
-
-async def _queues(registry: CollectorRegistry, session: AsyncSession) -> None:
-    query = text(
-        "SELECT (SELECT count(*) FROM check_schedule WHERE due_at < now() - interval '5 seconds') AS overdue, "
-        "(SELECT count(*) FROM delivery WHERE state = 'pending') AS owed, "
-        "(SELECT count(*) FROM incident WHERE resolved_at IS NULL) AS incidents"
-    )
-    row = (await session.execute(query)).one()
-    _gauge(registry, "pulseboard_checks_overdue", "Checks due for more than 5 seconds", row.overdue)
-    _gauge(registry, "pulseboard_deliveries_pending", "Messages owed and not yet sent", row.owed)
-    _gauge(registry, "pulseboard_incidents_open", "Incidents not resolved", row.incidents)
 
 
 def _gauge(registry: CollectorRegistry, name: str, words: str, value: float) -> None:

@@ -66,7 +66,7 @@ class NewUser(BaseModel):
 
 async def ensure_setup_token(session: AsyncSession) -> str | None:
     """A new one-time token for the setup page, or None when setup is done; older tokens are void. Only told once."""
-    await session.execute(text("INSERT INTO installation (id) VALUES (1) ON CONFLICT DO NOTHING"))
+    await (await session.connection()).execute(text("INSERT INTO installation (id) VALUES (1) ON CONFLICT DO NOTHING"))
     token = secrets.token_urlsafe(32)
     waiting = update(Installation).where(col(Installation.id) == 1, col(Installation.setup_done_at).is_(None))
     renewed = await session.exec(waiting.values(setup_token_hash=_hashed(token)))
@@ -229,7 +229,7 @@ def _actor(session_id: str, user: User, role: Role, team: Team) -> Actor:
 
 async def _team(session: AsyncSession, name: str) -> Team:
     query = text("INSERT INTO team (name, last_incident, created_at) VALUES (:name, 0, :now) ON CONFLICT DO NOTHING")
-    await session.execute(query, {"name": name, "now": clock.now()})
+    await (await session.connection()).execute(query, {"name": name, "now": clock.now()})
     return (await session.exec(select(Team).where(Team.name == name))).one()
 
 
@@ -238,7 +238,7 @@ async def _close_setup(session: AsyncSession) -> None:
         "INSERT INTO installation (id, setup_done_at) VALUES (1, :now) ON CONFLICT (id) DO UPDATE "
         "SET setup_done_at = coalesce(installation.setup_done_at, excluded.setup_done_at), setup_token_hash = NULL"
     )
-    await session.execute(query, {"now": clock.now()})
+    await (await session.connection()).execute(query, {"now": clock.now()})
 
 
 def _hashed(token: str) -> str:
