@@ -9,8 +9,8 @@ import httpx
 from pydantic import Field, SecretStr, field_validator
 
 from app.core.errors import PermanentNotifyError, RetryableNotifyError
+from app.core.palette import STATUS_LOOKS
 from app.domain.incident import MessageKind
-from app.domain.status import Status
 from notifiers.base import Message, Notifier, NotifierConfig, webhook_address
 from notifiers.http import Post, post, refusal
 from notifiers.text import clean, duration_words, fit, one_line
@@ -18,15 +18,6 @@ from notifiers.text import clean, duration_words, fit, one_line
 # Slack's limits, in characters.
 _HEADER, _SECTION, _FIELD, _CONTEXT, _FALLBACK, _LINK = 150, 3000, 2000, 300, 1000, 2000
 _FENCE = "```"
-_LOOKS = {
-    Status.UP: ("●", "#2fbf71"),
-    Status.DEGRADED: ("▲", "#f2b33d"),
-    Status.DOWN: ("✕", "#f2545b"),
-    Status.MAINTENANCE: ("◆", "#5aa9ff"),
-    Status.PAUSED: ("❚❚", "#6b7588"),
-    Status.UNKNOWN: ("?", "#6b7588"),
-    Status.PENDING: ("?", "#6b7588"),
-}
 _REASON = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 _MENDS = {
     "no_service": "the webhook was removed; make a new one",
@@ -73,27 +64,30 @@ async def send(config: SlackConfig, message: Message, http: httpx.AsyncClient) -
 def payload(message: Message) -> dict[str, Any]:
     """The body of the POST: a header line, and beside a bar in the status' colour what is known."""
     headline = _headline(message)
-    _, colour = _LOOKS[message.status]
     title = one_line(message.title)
     return {
         "text": fit(_calm(f"{headline}: {title}" if title else headline), _FALLBACK, _escape),
         "blocks": [{"type": "header", "text": _plain(headline, _HEADER)}],
         "attachments": [
-            {"color": colour, "fallback": fit(_calm(headline), _HEADER, _escape), "blocks": _body(message)}
+            {
+                "color": STATUS_LOOKS[message.status].colour.dark,
+                "fallback": fit(_calm(headline), _HEADER, _escape),
+                "blocks": _body(message),
+            }
         ],
     }
 
 
 def _headline(message: Message) -> str:
-    symbol, _ = _LOOKS[message.status]
+    look = STATUS_LOOKS[message.status]
     service = one_line(message.service)
     match message.kind:
         case MessageKind.TEST:
             return "Test message from Pulseboard"
         case MessageKind.RECOVERED:
-            return f"{symbol} {message.status.capitalize()} again: {service}"
+            return f"{look.symbol} {look.word} again: {service}"
         case MessageKind.DOWN:
-            return f"{symbol} {message.status.capitalize()}: {service}"
+            return f"{look.symbol} {look.word}: {service}"
 
 
 def _body(message: Message) -> list[Block]:

@@ -3,29 +3,26 @@
 import re
 from collections.abc import Callable
 
+from app.core import text
+
 _NEWLINES = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-# These turn the reading direction of all that follows, so that a name can pose as another.
-_DIRECTIONS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-_HALVES = re.compile(r"[\ud800-\udfff]")
 _ELLIPSIS = "…"
 
 
-def clean(text: str) -> str:
-    """The text with plain newlines, without control characters and direction overrides, and valid in UTF-8."""
-    text = _NEWLINES.sub("\n", text)
-    return _HALVES.sub("\ufffd", _DIRECTIONS.sub("", _CONTROLS.sub("", text))).strip()
+def clean(value: str) -> str:
+    """The text with plain newlines, without control characters, direction overrides and half characters."""
+    return text.clean(_NEWLINES.sub("\n", value)).strip()
 
 
-def one_line(text: str) -> str:
-    return " ".join(clean(text).split())
+def one_line(value: str) -> str:
+    return " ".join(clean(value).split())
 
 
-def fit(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
+def fit(value: str, limit: int, escape: Callable[[str], str] = str) -> str:
     """The escaped text in at most `limit` UTF-16 units; what is cut ends with an ellipsis, never inside an escape."""
     pieces: list[str] = []
     used, room_to_mark = 0, 0
-    for character in text:
+    for character in value:
         piece = escape(character)
         used += _units(piece)
         if used > limit:
@@ -37,7 +34,7 @@ def fit(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
 
 
 def duration_words(seconds: float) -> str:
-    """The two largest units, such as "4 min 12 s" or "2 d 3 h"."""
+    """The two largest units that are not zero, such as "4 min 12 s" or "2 d 3 h"."""
     rest = max(0, round(seconds))
     parts = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
@@ -47,5 +44,5 @@ def duration_words(seconds: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-def _units(text: str) -> int:
-    return len(text) + sum(character > "\uffff" for character in text)
+def _units(value: str) -> int:
+    return len(value) + sum(character > "\uffff" for character in value)

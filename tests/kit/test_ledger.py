@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.kit.ledger import Behaviour, Ledger, open_ledger, read_ledger
+from tests.kit.wire import close
 
 SENDER = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], b'{\"n\": 1}', {'Idempotency-Key': 'k'}))"
 
@@ -100,18 +101,19 @@ async def test_a_sender_killed_after_the_read_leaves_its_message(ledger: Ledger)
     assert [entry.key for entry in ledger.accepted] == ["k", "k"]
 
 
-async def test_a_sender_killed_before_the_read_leaves_nothing(ledger: Ledger) -> None:
+async def test_what_is_held_before_the_read_is_reset_unread(ledger: Ledger, http: httpx.AsyncClient) -> None:
     ledger.mode(Behaviour.HOLD_BEFORE_READ)
-    async with sender(ledger.url) as process:
-        await ledger.wait_until(lambda: ledger.holding == 1)
-        process.kill()
-        await process.wait()
+    reader, writer = await asyncio.open_connection("127.0.0.1", ledger.port)
+    writer.write(b"POST /hook HTTP/1.1\r\nContent-Length: 1\r\n\r\n1")
+    await writer.drain()
+    await ledger.wait_until(lambda: ledger.holding == 1)
     ledger.mode(Behaviour.OK)
     ledger.release()
-    await ledger.wait_until(lambda: ledger.holding == 0)
-    async with sender(ledger.url) as process:
-        assert await process.wait() == 0
-    assert [entry.key for entry in ledger.entries] == ["k"]
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    await close(writer)
+    await http.post(ledger.url, json=2)
+    assert [entry.body for entry in ledger.entries] == [2]
 
 
 async def test_a_held_sender_is_answered_on_release(ledger: Ledger, http: httpx.AsyncClient) -> None:

@@ -170,13 +170,20 @@ def test_a_public_name_for_an_inner_address_is_refused(answer: list[str]) -> Non
     run_with_names(steps, answer)
 
 
-def test_a_dead_address_is_passed_over_for_a_living_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("answer", [["127.0.0.99", "127.0.0.1"], ["127.0.0.1", "127.0.0.99"]])
+def test_a_dead_address_is_passed_over_for_a_living_one(tmp_path: Path, answer: list[str]) -> None:
     async def steps() -> None:
         async with open_ledger(tmp_path / "l.jsonl") as ledger, build_client("127.0.0.0/8") as http:
             assert (await http.post(f"http://two.test:{ledger.port}/hook", content=b"whole")).text == "ok"
             assert ledger.entries[0].body == "whole"
 
-    run_with_names(steps, ["127.0.0.99", "127.0.0.1"])
+    run_with_names(steps, answer)
+
+
+async def test_a_name_that_no_server_could_know_is_a_failed_connection() -> None:
+    async with build_client("") as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.post(f"https://{'a' * 64}.example/hook")
 
 
 @asynccontextmanager
