@@ -26,8 +26,7 @@ _parse_address = lru_cache(maxsize=4096)(ip_address)
 class Request:
     """`timeout` is in seconds. `resolve` is a `resolve_entry`, empty when the URL's host is an IP literal.
 
-    At most `keep` bytes of the body are kept. `look_only` ends after the TLS handshake, without verification,
-    and sends nothing: for reading the certificate of a server that can't be trusted.
+    At most `keep` bytes of the body are kept. `ca_file` is trusted instead of the system's bundle.
     """
 
     url: str
@@ -40,7 +39,6 @@ class Request:
     verify_tls: bool = True
     ca_file: str | None = None
     keep: int = BODY_CAP
-    look_only: bool = False
 
     @property
     def secure(self) -> bool:
@@ -170,18 +168,12 @@ def _prepare_method(put: Callable[[int, Any], None], request: Request) -> None:
 def _prepare_tls(put: Callable[[int, Any], None], request: Request) -> None:
     put(pycurl.SSL_SESSIONID_CACHE, 0)
     put(pycurl.OPT_CERTINFO, 1)
-    if request.verify_tls and not request.look_only:
+    if request.verify_tls:
         # A file, not a blob or a folder: only then does libcurl keep the parsed store for the next handshakes.
         put(pycurl.CAINFO, request.ca_file or _default_ca_file())
     else:
         put(pycurl.SSL_VERIFYPEER, 0)
         put(pycurl.SSL_VERIFYHOST, 0)
-    if request.look_only:
-        put(pycurl.PREREQFUNCTION, _abort)
-
-
-def _abort(*_: object) -> int:
-    return pycurl.PREREQFUNC_ABORT  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1)

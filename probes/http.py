@@ -1,12 +1,9 @@
 """The HTTP check: a request, its redirects, and the verdict on the last answer."""
 
 import asyncio
-from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
-
-import pycurl
 
 from app.core import clock
 from app.domain.status import Outcome
@@ -14,8 +11,7 @@ from probes.base import NO_PHASES, Phases, Probe, ProbeContext, ProbeResult
 from probes.curl import transport
 from probes.exchange import BODY_CAP, Exchange, Request, resolve_entry
 from probes.http_config import HttpConfig, wire_url
-from probes.http_facts import facts_of
-from probes.http_verdict import certificate_message, down, judge, phases_of, timed_out, unknown
+from probes.http_verdict import down, judge, phases_of, timed_out, unknown
 from probes.names import Addresses
 
 _USER_AGENT = b"User-Agent: Pulseboard"
@@ -78,7 +74,7 @@ async def run(config: HttpConfig, context: ProbeContext) -> ProbeResult:
         if isinstance(answer, ProbeResult):
             return state.result(answer)
         if answer.error or answer.status not in _REDIRECTS or not answer.redirect_url or not config.max_redirects:
-            return state.result(await _verdict(state, answer))
+            return state.result(judge(config, answer, context.timeout))
         if state.hops == config.max_redirects:
             return state.result(down("redirect", f"More than {config.max_redirects} redirects", answer))
         try:
@@ -121,16 +117,6 @@ async def _lookup(state: _Run, host: str) -> Addresses | ProbeResult:
     if answer.no_such_name:
         return ProbeResult(Outcome.DOWN, cause="dns", message="The host name does not exist")
     return unknown("dns", f"The name lookup failed: {answer.error}") if answer.error else answer
-
-
-async def _verdict(state: _Run, exchange: Exchange) -> ProbeResult:
-    result = judge(state.config, exchange, state.context.timeout)
-    if exchange.error != pycurl.E_PEER_FAILED_VERIFICATION:
-        return result
-    look = replace(exchange.request, look_only=True, timeout=state.remaining)
-    seen = facts_of(await transport().perform(look))
-    message = certificate_message(exchange.verify_result, seen.get("certificate_days"))
-    return replace(result, message=message, facts={**result.facts, **seen})
 
 
 def _request(state: _Run, resolve: str) -> Request:

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 from typing import Annotated, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -72,13 +72,13 @@ class HttpConfig(ProbeConfig):
         default=10,
         title="Redirects",
         description="How many redirects to follow; 0 takes a redirect for the answer.",
-        json_schema_extra={"widget": "text", "advanced": True},
+        json_schema_extra={"advanced": True},
     )
     verify_tls: bool = Field(
         default=True,
         title="Verify the certificate",
         description="An expired, self-signed or foreign certificate counts as DOWN.",
-        json_schema_extra={"widget": "switch", "advanced": True},
+        json_schema_extra={"advanced": True},
     )
 
     @field_validator("url")
@@ -134,16 +134,13 @@ def wire_url(text: str) -> str:
     scheme, rest = text.partition("://")[::2]
     if scheme.lower() not in {"http", "https"} or not rest:
         raise ValueError("The URL must start with http:// or https://")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("The host name is not valid") from None
     if "@" in parts.netloc:
         raise ValueError("Put the user and password into an Authorization header, not into the URL")
-    host = _ascii_host(parts.hostname or "")
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if port == 0:
-        raise ValueError("The port must be a number from 1 to 65535")
+    host, port = _ascii_host(parts.hostname or ""), _port(parts)
     path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._[]|")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?[]|")
     return f"{scheme.lower()}://{host}{f':{port}' if port else ''}{path or '/'}{f'?{query}' if query else ''}"
@@ -164,6 +161,16 @@ def status_ranges(text: str) -> tuple[range, ...]:
     return tuple(ranges)
 
 
+def _port(parts: SplitResult) -> int | None:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("The port must be a number from 1 to 65535")
+    return port
+
+
 def _ascii_host(host: str) -> str:
     if not host:
         raise ValueError("The URL has no host name")
@@ -177,7 +184,7 @@ def _ascii_host(host: str) -> str:
 
 def _check_header(name: str, text: str) -> None:
     if not _HEADER_NAME.fullmatch(name):
-        raise ValueError(f'"{name[:40]!a}" is not a header name'.replace("\"'", '"').replace("'\"", '"'))
+        raise ValueError(f"{name[:40]!a} is not a header name")
     if name.lower() in _OWN_HEADERS:
         raise ValueError(f"{name} is set by the request itself: leave it out")
     if any(char in text for char in "\r\n\0"):

@@ -1,6 +1,7 @@
 """What an HTTP exchange says about the target. Only code that talked to the target may say DOWN."""
 
 import errno
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -33,7 +34,7 @@ _TARGET_ERRNOS = {
 # OpenSSL's X509_V_ERR_* codes.
 _EXPIRED = 10
 _CERTIFICATE_MESSAGES = {
-    0: "Certificate is not valid for this name",  # verified, and then libcurl compared the names
+    1: "Certificate is not valid for this name",  # what libcurl leaves when the names differ
     9: "Certificate is not valid yet",
     _EXPIRED: "Certificate expired",
     18: "Certificate is self-signed",
@@ -42,7 +43,6 @@ _CERTIFICATE_MESSAGES = {
     21: "Certificate comes from an authority that is not trusted",
     23: "Certificate was revoked",
     62: "Certificate is not valid for this name",
-    64: "Certificate is not valid for this address",
 }
 
 
@@ -76,14 +76,6 @@ def timed_out(timeout: float, doing: str) -> str:
     return f"No answer within {timeout:g} s ({doing})"
 
 
-def certificate_message(verify_result: int, days: int | None) -> str:
-    """Why a certificate was refused; `days` until it expires, negative after, None when not known."""
-    message = _CERTIFICATE_MESSAGES.get(verify_result, "Certificate can't be verified")
-    if verify_result != _EXPIRED or days is None or days >= 0:
-        return message
-    return f"{message} {-days} day{'' if days == -1 else 's'} ago"
-
-
 def phases_of(exchange: Exchange, lookup_ms: float) -> Phases:
     connected, handshaken, first_byte = exchange.connected, exchange.handshaken, exchange.first_byte
     return Phases(
@@ -103,6 +95,8 @@ def _failed(exchange: Exchange, timeout: float) -> ProbeResult:
         return down("timeout", timed_out(timeout, _reached(exchange)), exchange)
     if code in _OUR_ERRORS or not exchange.connected:
         return unknown("internal", f"Our own trouble: {_one_line(exchange.error_text)}")
+    if code == pycurl.E_PEER_FAILED_VERIFICATION:
+        return _not_trusted(exchange)
     return down(*_reason(exchange), exchange)
 
 
@@ -116,11 +110,18 @@ def _not_connected(exchange: Exchange) -> ProbeResult:
     return unknown("internal", f"Our own trouble while connecting: {errno.errorcode.get(number, str(number))}")
 
 
+def _not_trusted(exchange: Exchange) -> ProbeResult:
+    message = _CERTIFICATE_MESSAGES.get(exchange.verify_result, "Certificate can't be verified")
+    result = down("tls", message, exchange)
+    days = -result.facts.get("certificate_days", 0)
+    if exchange.verify_result == _EXPIRED and days > 0:
+        return replace(result, message=f"{message} {days} day{'' if days == 1 else 's'} ago")
+    return result
+
+
 def _reason(exchange: Exchange) -> tuple[str, str]:
     """Cause and message of a failure after the connection was made."""
     code, text = exchange.error, _one_line(exchange.error_text)
-    if code == pycurl.E_PEER_FAILED_VERIFICATION:
-        return "tls", certificate_message(exchange.verify_result, None)
     if code in _TLS_ERRORS:
         return "tls", f"TLS handshake failed: {text}"
     if code in _BROKEN_OFF:

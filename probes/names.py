@@ -7,6 +7,7 @@ does not exist or the resolver gave no answer. The first is the target's trouble
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -22,12 +23,17 @@ class Addresses:
     error: str = ""
     no_such_name: bool = False
 
+    @classmethod
+    def failed(cls, error: socket.gaierror) -> "Addresses":
+        return cls(error=str(error.strerror), no_such_name=error.errno in _NO_SUCH_NAME)
+
 
 class Resolver:
     """getaddrinfo in threads of our own, one lookup per name at a time. Belongs to one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, look_up: Callable[[str], Addresses] | None = None) -> None:
         self._loop = loop
+        self._look_up = look_up or look_up_now
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._pending: dict[str, asyncio.Future[Addresses]] = {}
         self._threads = 0
@@ -55,7 +61,7 @@ class Resolver:
 
     def _work(self) -> None:
         while (host := self._queue.get()) is not None:
-            answer = _getaddrinfo(host)
+            answer = self._look_up(host)
             try:
                 self._loop.call_soon_threadsafe(self._deliver, host, answer)
             except RuntimeError:  # the loop is closed, nobody waits
@@ -66,11 +72,12 @@ class Resolver:
         self._pending.pop(host).set_result(answer)
 
 
-def _getaddrinfo(host: str) -> Addresses:
+def look_up_now(host: str) -> Addresses:
+    """Ask the system's resolver; blocks."""
     try:
         rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        return Addresses(error=str(error.strerror), no_such_name=error.errno in _NO_SUCH_NAME)
+        return Addresses.failed(error)
     except (OSError, UnicodeError) as error:
         return Addresses(error=str(error))
     return Addresses(found=tuple(dict.fromkeys(str(row[4][0]) for row in rows)))
