@@ -4,9 +4,9 @@ What differs by kind is `config`, validated by the kind's own class in `probes`.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Any
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
@@ -14,7 +14,12 @@ from sqlmodel import Field, SQLModel
 from app.domain.status import Outcome, Policy, Status, Streak
 from models.base import UtcDateTime, text_enum
 
-Seconds = Annotated[int, Field(ge=1)]
+# Only under this key does SQLModel hand a field's extras on to its JSON schema, which draws the form.
+_SECONDS = {"json_schema_extra": {"unit": "s"}}
+_MILLISECONDS = {"json_schema_extra": {"unit": "ms"}}
+_ADVANCED = {"json_schema_extra": {"advanced": True}}
+_TIMEOUT = _SECONDS | {"validate_default": True}
+_RETRY_INTERVAL = {"json_schema_extra": {"unit": "s", "advanced": True}, "validate_default": True}
 
 
 class CheckTiming(SQLModel):
@@ -26,7 +31,7 @@ class CheckTiming(SQLModel):
         le=86_400,
         title="Interval",
         description="Time between two checks.",
-        schema_extra={"unit": "s"},
+        schema_extra=_SECONDS,
     )
     timeout_s: int = Field(
         default=10,
@@ -34,7 +39,7 @@ class CheckTiming(SQLModel):
         le=300,
         title="Timeout",
         description="A check that takes longer is down.",
-        schema_extra={"unit": "s"},
+        schema_extra=_TIMEOUT,
     )
     retries: int = Field(
         default=1,
@@ -49,7 +54,7 @@ class CheckTiming(SQLModel):
         le=86_400,
         title="Retry interval",
         description="Time between checks while a failure is being confirmed.",
-        schema_extra={"unit": "s"},
+        schema_extra=_RETRY_INTERVAL,
     )
     recoveries: int = Field(
         default=1,
@@ -57,6 +62,7 @@ class CheckTiming(SQLModel):
         le=20,
         title="Successes to recover",
         description="Good results in a row before it counts as up again.",
+        schema_extra=_ADVANCED,
     )
     degraded_ms: int | None = Field(
         default=None,
@@ -64,8 +70,16 @@ class CheckTiming(SQLModel):
         le=300_000,
         title="Slow above",
         description="Latency above this counts as degraded. Empty: never.",
-        schema_extra={"unit": "ms"},
+        schema_extra=_MILLISECONDS,
     )
+
+    @field_validator("timeout_s", "retry_interval_s")
+    @classmethod
+    def _fits_the_interval(cls, value: int, info: ValidationInfo) -> int:
+        interval = info.data.get("interval_s")
+        if interval is not None and value > interval:
+            raise ValueError(f"This must not be longer than the interval: {interval} s or less.")
+        return value
 
     @property
     def policy(self) -> Policy:
@@ -96,14 +110,6 @@ class Check(CheckBase, table=True):
 
 class CheckCreate(CheckBase):
     """What makes a check; `config` is plain."""
-
-    @model_validator(mode="after")
-    def _timing(self) -> Self:
-        if self.timeout_s >= self.interval_s + 1:
-            raise ValueError("The timeout must not be longer than the interval.")
-        if self.retry_interval_s > self.interval_s:
-            raise ValueError("The retry interval must not be longer than the interval.")
-        return self
 
 
 class CheckUpdate(CheckCreate):

@@ -1,6 +1,6 @@
 """A form drawn by a config class. Knows nothing of what the class is for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -129,3 +129,9 @@ class Form:
             found = {name: text for name, text in error.fields.items() if not name or name in self._fields}
         found |= {name: field.problem for name, field in self._fields.items() if field.problem}
         return {name: text for name, text in found.items() if not name or not self._fields[name].kept}
+
+
+def check_all(forms: Sequence[Form]) -> bool:
+    """Check every form of a page, the first one last, so that the page goes to what is wrong first."""
+    wrong = [form for form in reversed(forms) if not form.check()]
+    return not wrong
