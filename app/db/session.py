@@ -22,7 +22,7 @@ _ANNOUNCEMENTS = "announcements"
 _PORT = 5432
 # The server gives up first; the client's deadline is for a server that hangs.
 _STATEMENT_TIMEOUT_MS = 10_000
-TRANSACTION_DEADLINE_S = 20.0
+TRANSACTION_DEADLINE_S = 15.0
 
 # Errors that say nothing about what was asked: the database is away, hangs, or is locked. Trying again later may help.
 DATABASE_AWAY: tuple[type[Exception], ...] = (
@@ -39,14 +39,19 @@ DATABASE_AWAY: tuple[type[Exception], ...] = (
 class Database:
     """What a process needs to read and change state: `async with database.transaction() as session`."""
 
-    def __init__(self, engine: AsyncEngine, bus: Bus) -> None:
+    def __init__(self, engine: AsyncEngine, bus: Bus, deadline_s: float = TRANSACTION_DEADLINE_S) -> None:
         self.engine = engine
         self.bus = bus
+        self.deadline_s = deadline_s
 
     @asynccontextmanager
-    async def transaction(self, deadline_s: float = TRANSACTION_DEADLINE_S) -> AsyncIterator[AsyncSession]:
-        """Commit at the end, roll back on an exception; raises TimeoutError after `deadline_s` seconds."""
-        async with asyncio.timeout(deadline_s):
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Commit at the end, roll back on an exception.
+
+        Raises TimeoutError after `deadline_s` seconds, and the 5 to 10 more that the driver gives a server that hangs
+        to answer its request to cancel; after that the connection is closed, and the next one is new.
+        """
+        async with asyncio.timeout(self.deadline_s):
             async with AsyncSession(self.engine, expire_on_commit=False) as session:
                 async with session.begin():
                     yield session

@@ -18,7 +18,11 @@ CHANNEL = "pulseboard"
 MAX_PAYLOAD = 7_900
 _GAP_S = 0.02
 _PROBE_S = 10.0
+_PAUSE_S = 1.0
+_CONNECT_S = 5
 _MAX_WAITING = 10_000
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError)
+_TOPICS = frozenset(topic.value for topic in Topic)
 
 
 class PostgresBus(Subscriptions):
@@ -62,39 +66,52 @@ class PostgresBus(Subscriptions):
     async def _publish_for_ever(self) -> None:
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
-                    await self._publish_on(connection)
-            except (psycopg.Error, OSError, TimeoutError):
+                async with await self._connect() as connection:
+                    while True:
+                        await self._work.wait()
+                        await self._publish_waiting(connection)
+                        await asyncio.sleep(_GAP_S)
+            except _AWAY:
                 logger.bind(waiting=len(self._waiting)).warning("The bus can't publish; trying again")
-                await asyncio.sleep(1)
+            except Exception:
+                logger.exception("The bus could not publish some messages")
+            await asyncio.sleep(_PAUSE_S)
 
-    async def _publish_on(self, connection: psycopg.AsyncConnection) -> None:
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            batch = list(self._waiting)
-            async with asyncio.timeout(10):
+    async def _publish_waiting(self, connection: psycopg.AsyncConnection) -> None:
+        self._work.clear()
+        batch, self._waiting = self._waiting, []
+        payloads = list(pack(batch))
+        try:
+            async with asyncio.timeout(_PROBE_S):
                 await connection.execute(
-                    "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload", (CHANNEL, list(pack(batch)))
+                    "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload", (CHANNEL, payloads)
                 )
-            del self._waiting[: len(batch)]
-            await asyncio.sleep(_GAP_S)
+        except _AWAY:
+            self._waiting[:0] = batch
+            self._work.set()
+            raise
 
     async def _listen_for_ever(self) -> None:
         first = True
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+                async with await self._connect() as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     self._listening.set()
                     if not first:
                         await self.dispatch(BusMessage(Topic.RESYNC))
                     first = False
                     await self._receive_on(connection)
-            except (psycopg.Error, OSError, TimeoutError):
+            except _AWAY:
                 logger.warning("The bus can't listen; trying again")
+            except Exception:
+                logger.exception("The bus stopped listening; trying again")
             self._listening.clear()
-            await asyncio.sleep(1)
+            self._parts.clear()
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        return await psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=_CONNECT_S)
 
     async def _receive_on(self, connection: psycopg.AsyncConnection) -> None:
         while True:
@@ -111,7 +128,8 @@ class PostgresBus(Subscriptions):
                 return
             payload = whole
         for topic, team_id, data in orjson.loads(payload):
-            yield BusMessage(Topic(topic), team_id, data)
+            if topic in _TOPICS:  # others are those of a newer Pulseboard beside us
+                yield BusMessage(Topic(topic), team_id, data)
 
     def _join(self, payload: str) -> str | None:
         name, index, total, part = payload[1:].split(" ", 3)
@@ -128,7 +146,9 @@ def pack(messages: Iterable[BusMessage]) -> Iterator[str]:
     group: list[bytes] = []
     size = 2
     for message in merge(messages):
-        encoded = orjson.dumps([message.topic, message.team_id, message.data])
+        encoded = _encoded(message)
+        if encoded is None:
+            continue
         if group and size + len(encoded) + 1 > MAX_PAYLOAD:
             yield from _payloads(group)
             group, size = [], 2
@@ -148,6 +168,14 @@ def merge(messages: Iterable[BusMessage]) -> list[BusMessage]:
         else:
             others.append(message)
     return [BusMessage(topic, team, {"ids": list(found)}) for (topic, team), found in ids.items()] + others
+
+
+def _encoded(message: BusMessage) -> bytes | None:
+    try:
+        return orjson.dumps([message.topic, message.team_id, message.data])
+    except orjson.JSONEncodeError:
+        logger.bind(topic=message.topic).error("A bus message can't be written as JSON and is left out")
+        return None
 
 
 def _payloads(group: list[bytes]) -> Iterator[str]:
