@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import psutil
+
 PATIENCE_S = 30.0
 
 
@@ -12,3 +14,11 @@ def wait_until(condition: Callable[[], object], what: str, patience_s: float = P
     while not condition():
         assert time.monotonic() < end, f"waited {patience_s} s for {what}"
         time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, be it unburied."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

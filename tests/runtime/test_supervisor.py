@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 import pytest
 
 from app.db.embedded import running_url
 from app.db.session import libpq_url
 from app.runtime.supervisor import CHILDREN_PATIENCE_S, POSTGRES_PATIENCE_S
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import is_gone, wait_until
 
 STOP_WITHIN_S = 8.0
 LIVES = """
@@ -76,10 +75,6 @@ def supervised(folder: Path, **plan: Any) -> Iterator[Supervised]:
 @pytest.fixture
 def folder(data_dir: Path) -> Path:
     return data_dir.parent / "run"
-
-
-def is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_killed_child_is_started_again_and_the_others_live_on(folder: Path) -> None:
