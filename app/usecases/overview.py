@@ -127,6 +127,18 @@ async def newest_event_id(session: AsyncSession) -> int:
     return int((await (await session.connection()).execute(query)).scalar_one())
 
 
+async def events_after(session: AsyncSession, after_id: int, limit: int = 1000) -> list[tuple[int, int, int | None]]:
+    """(id, team id, service id) of the lines that came after one, oldest first."""
+    query = select(Event.id, Event.team_id, Event.service_id).where(col(Event.id) > after_id)
+    rows = await session.exec(query.order_by(col(Event.id)).limit(limit))
+    return [(found or 0, team_id, service_id) for found, team_id, service_id in rows]
+
+
+async def database_time(session: AsyncSession) -> datetime:
+    now: datetime = (await (await session.connection()).execute(text("SELECT now()"))).scalar_one()
+    return now
+
+
 async def _incident_numbers(session: AsyncSession, ids: list[int]) -> dict[int, int]:
     query = select(Incident.id, Incident.number).where(col(Incident.id).in_(ids))
     return {found: number for found, number in await session.exec(query) if found is not None}
