@@ -157,6 +157,7 @@ def test_no_acknowledged_row_is_lost_in_twenty_kills_under_load(made_data_dir: P
         url = libpq_url(server.url())
         with psycopg.connect(url) as connection:
             connection.execute("CREATE TABLE ledger (id bigint PRIMARY KEY)")
+        server.execute("CHECKPOINT")  # only rows are at stake
         with Writer(url, 0) as one, Writer(url, 1_000_000) as two:
             for _ in range(20):
                 one.wait_for_more(dice.randint(5, 50))
