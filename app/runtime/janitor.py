@@ -26,12 +26,24 @@ class Janitor:
         self._counters = counters
         self._sender_lease_s = sender_lease_s
 
-    async def keep_house(self) -> None:
-        """What is done at the start and then hourly."""
-        await self._keep_partitions()
+    async def make_partitions(self) -> None:
+        """For today and the days ahead; before the first result is stored, and then hourly."""
+        async with self._database.transaction() as session:
+            connection = await session.connection()
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            made = await ensure_partitions(connection, clock.now().date())
+            stray = await stray_rows(connection)
+        logger.bind(made=len(made)).debug("Partitions are in order")
+        if stray:
+            logger.error("Results are in the DEFAULT partition, which retention can't drop")
+
+    async def tidy(self) -> None:
+        """Delete what is old; hourly."""
         async with self._database.transaction() as session:
             await forget_workers(session)
             await prune_jobs(session, JOBS_KEPT_HOURS)
+        async with self._database.transaction() as session:
+            await drop_partitions(await session.connection(), clock.now().date() - RESULTS_KEPT)
 
     async def retry_stalled(self) -> None:
         """Give the jobs of dead senders to living ones."""
@@ -40,15 +52,3 @@ class Janitor:
         if count:
             self._counters.stalled_jobs += count
             logger.bind(jobs=count).warning("Jobs of a worker that is gone are tried again")
-
-    async def _keep_partitions(self) -> None:
-        today = clock.now().date()
-        async with self._database.transaction() as session:
-            connection = await session.connection()
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            made = await ensure_partitions(connection, today)
-            dropped = await drop_partitions(connection, today - RESULTS_KEPT)
-            stray = await stray_rows(connection)
-        logger.bind(made=len(made), dropped=dropped).debug("Partitions are in order")
-        if stray:
-            logger.error("Results are in the DEFAULT partition, which retention can't drop")

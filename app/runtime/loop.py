@@ -28,7 +28,9 @@ class Loop:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run_for_ever(), name=self._name)
+        """Start, unless it was started before."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run_for_ever(), name=self._name)
 
     def wake(self) -> None:
         """Do the job soon; once more when it is being done right now."""

@@ -64,9 +64,9 @@ class Worker:
         self._http = build_client(settings.notify_allow)
         sending = deliveries.Means(sealer, self._http, settings.public_url, settings.sender_lease_s, self.counters)
         self.deliveries = deliveries.Deliveries(self._senders, sending)
-        janitor = Janitor(self.database, self.counters, settings.sender_lease_s)
-        self._stalled = Loop("stalled jobs", janitor.retry_stalled, 2 * _STALLED_S)
-        self._house = Loop("house", janitor.keep_house)
+        self._janitor = Janitor(self.database, self.counters, settings.sender_lease_s)
+        self._stalled = Loop("stalled jobs", self._janitor.retry_stalled, 2 * _STALLED_S)
+        self._house = Loop("house", self._keep_house)
         self._heart = Loop("heartbeat", self._beat, 2 * _HEARTBEAT_S)
         self._clock = AsyncIOScheduler(timezone=UTC)
         self._started_at = clock.now()
@@ -77,7 +77,7 @@ class Worker:
         self._lag.start()
         self._starting = asyncio.create_task(self.bus.start())
         self.bus.subscribe(Topic.WAKE, self._on_wake)
-        for loop in (self._house, self._heart, self._stalled, self.recorder, self.scheduler, self.deliveries):
+        for loop in (self._house, self._heart, self._stalled, self.recorder, self.deliveries):
             loop.start()
         self._house.wake()
         self._heart.wake()
@@ -133,6 +133,11 @@ class Worker:
 
     def _on_wake(self, message: BusMessage) -> None:
         self.scheduler.wake()
+
+    async def _keep_house(self) -> None:
+        await self._janitor.make_partitions()
+        self.scheduler.start()  # not before its results have a place to go to
+        await self._janitor.tidy()
 
     async def _beat(self) -> None:
         since, self._last_beat = self._last_beat, clock.monotonic()

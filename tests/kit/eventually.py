@@ -17,8 +17,9 @@ async def rows(database: Database, sql: str, **values: Any) -> list[Any]:
 
 
 async def value(database: Database, sql: str, **values: Any) -> Any:
-    """The one value that the query finds now."""
-    return (await rows(database, sql, **values))[0][0]
+    """The one value that the query finds now, None when it finds nothing."""
+    found = await rows(database, sql, **values)
+    return found[0][0] if found else None
 
 
 async def until(database: Database, sql: str, within_s: float = 20.0, **values: Any) -> Any:

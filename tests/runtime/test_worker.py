@@ -32,7 +32,7 @@ async def test_a_failure_opens_an_incident_and_tells_the_channel_and_its_end_doe
             await add_channel(session, fleet.team, ledger.url)
         async with open_worker():
             await ledger.wait_for(1)
-            await until(database, "SELECT count(*) FROM delivery WHERE state = 'sent'")
+            await until(database, "SELECT count(*) = 1 FROM delivery WHERE state = 'sent'")
             target.status = 200
             await ledger.wait_for(2)
             await until(database, "SELECT count(*) = 2 FROM delivery WHERE state = 'sent'")

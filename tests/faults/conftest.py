@@ -1,0 +1,85 @@
+"""A PostgreSQL of the test's own, to be hung, killed and started again, and a worker on it."""
+
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from app.core.addresses import probe_policy
+from app.core.settings import Settings
+from app.db.embedded import APP_ROLE, EmbeddedPostgres
+from app.db.migrate import upgrade
+from app.db.session import Database, make_engine
+from app.live.bus import LocalBus
+from app.runtime.worker import Worker
+from tests.builders import SEALER
+from tests.kit.waiting import wait_until
+
+
+@dataclass(frozen=True)
+class FragileServer:
+    """An embedded PostgreSQL with a migrated database."""
+
+    server: EmbeddedPostgres
+
+    @property
+    def url(self) -> str:
+        return self.server.url()
+
+    def hang(self) -> list[psutil.Process]:
+        """Stop every process that serves a client; the server still takes new connections. Returns those stopped."""
+        serving = [process for process in psutil.Process(self.server.pid).children() if self._serves(process)]
+        for process in serving:
+            process.send_signal(signal.SIGSTOP)
+        return serving
+
+    def kill(self) -> None:
+        """As kill -9 of every process of the server."""
+        parent = psutil.Process(self.server.pid)
+        for process in [parent, *parent.children()]:
+            process.kill()
+        wait_until(lambda: not self.server.is_running(), "the end of the killed server")
+
+    @staticmethod
+    def _serves(process: psutil.Process) -> bool:
+        return APP_ROLE in " ".join(process.cmdline())
+
+
+def resume(processes: list[psutil.Process]) -> None:
+    """Let stopped processes go on, those that still live."""
+    for process in processes:
+        if process.is_running():
+            process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def fragile_server(data_dir: Path) -> Iterator[FragileServer]:
+    with EmbeddedPostgres(data_dir, {"fsync": "off"}) as server:
+        upgrade(server.url())
+        yield FragileServer(server)
+
+
+@pytest.fixture
+async def fragile_database(fragile_server: FragileServer) -> AsyncIterator[Database]:
+    """The test's own view of that server's database."""
+    database = Database(make_engine(fragile_server.url), LocalBus())
+    yield database
+    await database.close()
+
+
+@asynccontextmanager
+async def running_worker(url: str, folder: Path, **changes: Any) -> AsyncIterator[Worker]:
+    """A worker in this process with short leases, whose transactions have a second each."""
+    values = {"data_dir": folder, "notify_allow": "127.0.0.1", "lease_grace_s": 1.0, "sender_lease_s": 2.0}
+    worker = Worker(Settings.model_validate(values | changes), url, SEALER, probe_policy())
+    worker.database.deadline_s = 1.0
+    worker.start()
+    try:
+        yield worker
+    finally:
+        await worker.stop()
