@@ -44,10 +44,14 @@ class Passwords:
         return (await self._run(lambda: bcrypt.hashpw(digest, bcrypt.gensalt(self._cost)))).decode()
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        """Whether the password is the one that was hashed; None, for an unknown user, takes as long as any."""
+        """Whether the password is the one that was hashed; None, for an unknown user, takes as long as any.
+
+        An account whose hash is none of ours has no password that fits.
+        """
         digest = self._digest(password)
-        stored = hashed.encode() if hashed else self._nobody
-        return await self._run(lambda: bcrypt.checkpw(digest, stored)) and hashed is not None
+        known = hashed is not None and hashed.startswith("$2")
+        stored = hashed.encode() if hashed and known else self._nobody
+        return await self._run(lambda: bcrypt.checkpw(digest, stored)) and known
 
     def is_weak(self, hashed: str) -> bool:
         """Whether it was hashed at a lower cost than today's."""
