@@ -105,12 +105,12 @@ class Changed(BaseModel):
 async def list_incidents(
     session: Session,
     actor: CurrentActor,
-    status: IncidentStatus | None = None,
+    status: Annotated[list[IncidentStatus] | None, Query(description="Several may be given; none means any.")] = None,
     service_id: int | None = None,
     before: Annotated[int | None, Query(description="The number of the last incident seen.")] = None,
 ) -> list[IncidentPublic]:
     """The newest 100, newest first."""
-    found = await incidents.list_incidents(session, actor, status, service_id, before)
+    found = await incidents.list_incidents(session, actor, status or (), service_id, before)
     return [IncidentPublic.of(view) for view in found]
 
 

@@ -1,8 +1,11 @@
 """Channels: where a team is told. Their secrets are sealed, and shown to nobody again."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -10,12 +13,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core import clock
 from app.core.crypto import Sealer
 from app.core.errors import Conflict, Invalid, NotFound
-from app.core.text import clean
+from app.core.text import clean_json
 from app.db.session import announce
 from app.domain.access import Permission
 from app.domain.incident import MessageKind
 from app.domain.status import Status
 from app.live.bus import Topic
+from app.usecases import sending
 from app.usecases.actor import Actor
 from app.usecases.configs import config_from_form, mask_config, open_config, seal_config
 from app.usecases.events import Happening, write_event
@@ -25,6 +29,25 @@ from models.channel import ChannelCreate, ChannelPublic, ChannelUpdate
 from models.incident import EventKind
 from notifiers import NOTIFIERS
 from notifiers.base import Message
+
+
+_MESSAGES = text(
+    """
+    SELECT channel_id, count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WHERE state = 'pending') AS waiting,
+        count(*) FILTER (WHERE state = 'failed') AS given_up, max(sent_at) AS last_sent_at
+    FROM delivery WHERE team_id = :team GROUP BY channel_id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The numbers of a channel's messages, and when the last one was accepted."""
+
+    sent: int
+    waiting: int
+    given_up: int
+    last_sent_at: datetime | None
 
 
 async def list_channels(session: AsyncSession, actor: Actor) -> list[Channel]:
@@ -43,6 +66,13 @@ async def get_channel(session: AsyncSession, actor: Actor, channel_id: int) -> C
     return channel
 
 
+async def messages_of(session: AsyncSession, actor: Actor) -> dict[int, Messages]:
+    """What was owed to each channel, by channel id; channels that were never owed anything are not there."""
+    actor.require(Permission.VIEW)
+    rows = await (await session.connection()).execute(_MESSAGES, {"team": actor.team_id})
+    return {row.channel_id: Messages(row.sent, row.waiting, row.given_up, row.last_sent_at) for row in rows}
+
+
 def public_channel(channel: Channel, sealer: Sealer) -> ChannelPublic:
     """The channel as people may see it."""
     config = mask_config(NOTIFIERS[channel.kind].config, channel.config, sealer, channel_context(channel))
@@ -57,7 +87,7 @@ async def add_channel(session: AsyncSession, actor: Actor, values: dict[str, Any
     channel = Channel(
         team_id=actor.team_id,
         kind=form.kind,
-        name=clean(form.name),
+        name=form.name,
         enabled=form.enabled,
         config={},
         created_at=clock.now(),
@@ -75,13 +105,14 @@ async def edit_channel(
     channel = await get_channel(session, actor, channel_id)
     actor.require(Permission.MANAGE_CHANNELS)
     form = _form(values, ChannelUpdate)
+    await session.refresh(channel, with_for_update=True)
     if form.kind != channel.kind:
         raise Invalid({"kind": "A channel keeps its kind. Add another channel instead."})
     if form.version is not None and form.version != channel.version:
         raise Conflict("Somebody changed this channel meanwhile. Reload to see it, then save again.")
     context = channel_context(channel)
     config = config_from_form(NOTIFIERS[channel.kind].config, form.config, channel.config, sealer, context)
-    channel.name = clean(form.name)
+    channel.name = form.name
     channel.enabled = form.enabled
     channel.broken = None
     channel.version += 1
@@ -119,7 +150,7 @@ async def send_test(actor: Actor, channel: Channel, config: Any, http: httpx.Asy
         team=actor.team_name,
         at=clock.now(),
     )
-    await NOTIFIERS[channel.kind].send(config, message, http)
+    await sending.send(channel.kind, config, message, http)
 
 
 def channel_context(channel: Channel) -> str:
@@ -128,7 +159,7 @@ def channel_context(channel: Channel) -> str:
 
 
 def _form(values: dict[str, Any], cls: type[ChannelCreate]) -> Any:
-    form = validated(cls, values)
+    form = validated(cls, clean_json(values))
     if form.kind not in NOTIFIERS:
         raise Invalid({"kind": f"There is no such kind of channel. Choose one of: {', '.join(NOTIFIERS)}."})
     return form

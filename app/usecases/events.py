@@ -10,7 +10,7 @@ from app.core import clock
 from app.db.session import announce
 from app.live.bus import Topic
 from app.usecases.actor import Actor
-from models import Event
+from models import Event, Incident
 from models.incident import EventKind
 
 
@@ -26,7 +26,14 @@ class Happening:
 
 
 async def write_event(session: AsyncSession, team_id: int, happening: Happening, actor: Actor | None = None) -> Event:
-    """Add the line and announce it."""
+    """Add the line and announce it.
+
+    The lines of one incident become visible in the order of their ids, so that a reader may ask for those after the
+    last one it has seen: their writers wait for each other.
+    """
+    if happening.incident_id is not None:
+        query = select(Incident.id).where(Incident.id == happening.incident_id)
+        await session.exec(query.with_for_update(key_share=True))
     event = Event(
         team_id=team_id,
         at=clock.now(),

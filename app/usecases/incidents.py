@@ -3,7 +3,7 @@
 Each change names the version that was seen; when somebody was first, Conflict says so and nothing is changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,8 @@ from models import Event, Incident, Membership, Service, Transition, User
 from models.incident import EventKind
 
 MAX_COMMENT = 10_000
-_PAGE = 100
+PAGE = 100
+UNRESOLVED = (IncidentStatus.OPEN, IncidentStatus.INVESTIGATING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,18 @@ class TimelineEntry:
 async def list_incidents(
     session: AsyncSession,
     actor: Actor,
-    status: IncidentStatus | None = None,
+    statuses: Collection[IncidentStatus] = (),
     service_id: int | None = None,
     before: int | None = None,
 ) -> list[IncidentView]:
-    """The team's incidents, newest first, at most 100; `before` is the number of the last one seen."""
+    """The team's incidents, newest first, at most 100; `before` is the number of the last one seen.
+
+    No `statuses` mean any.
+    """
     actor.require(Permission.VIEW)
-    query = _views().where(Incident.team_id == actor.team_id).order_by(col(Incident.number).desc()).limit(_PAGE)
-    if status is not None:
-        query = query.where(Incident.status == status)
+    query = _views().where(Incident.team_id == actor.team_id).order_by(col(Incident.number).desc()).limit(PAGE)
+    if statuses:
+        query = query.where(col(Incident.status).in_(statuses))
     if service_id is not None:
         query = query.where(Incident.service_id == service_id)
     if before is not None:
