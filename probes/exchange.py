@@ -132,12 +132,10 @@ def prepare(easy: Any, exchange: Exchange) -> None:
     """Set a fresh libcurl handle up for the exchange."""
     put: Callable[[int, Any], None] = easy.setopt
     request = exchange.request
-    timeout_ms = max(1, round(request.timeout * 1000))
     put(pycurl.URL, request.url)
     put(pycurl.NOSIGNAL, 1)
     put(_QUICK_EXIT, 1)
-    put(pycurl.TIMEOUT_MS, timeout_ms)
-    put(pycurl.CONNECTTIMEOUT_MS, timeout_ms)
+    put(pycurl.TIMEOUT_MS, max(1, round(request.timeout * 1000)))
     put(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     put(pycurl.PROXY, "")  # not even one of the environment
     put(pycurl.FRESH_CONNECT, 1)

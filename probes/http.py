@@ -91,10 +91,9 @@ HTTP: Probe[HttpConfig] = Probe(kind="http", title="HTTP(S)", config=HttpConfig,
 
 
 async def _exchange(state: _Run) -> Exchange | ProbeResult:
-    parts = urlsplit(state.url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    host, port, literal = _endpoint(state.url)
     lookup_ms, resolve = 0.0, ""
-    if not _is_literal(host):
+    if not literal:
         started = clock.monotonic()
         answer = await _lookup(state, host)
         lookup_ms = round((clock.monotonic() - started) * 1000, 3)
@@ -155,12 +154,15 @@ def _same_origin(url: str, other: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _is_literal(host: str) -> bool:
+def _endpoint(url: str) -> tuple[str, int, bool]:
+    """Host, port, and whether the host is an address that needs no lookup."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
         ip_address(host)
     except ValueError:
-        return False
-    return True
+        return host, port, False
+    return host, port, True
 
 
 def _sum_phases(first: Phases, second: Phases) -> Phases:

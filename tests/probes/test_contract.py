@@ -147,7 +147,7 @@ async def test_an_address_that_the_policy_refuses_is_not_touched(probe: Probe[An
 
 @every_kind
 async def test_the_timeout_is_kept_without_help(probe: Probe[Any]) -> None:
-    async with silence() as (port, _):
+    async with silence() as (port, _), asyncio.timeout(5):
         result = await probe.run(aimed(probe, "127.0.0.1", port), ProbeContext(timeout=0.2))
     assert result.outcome is Outcome.DOWN
     assert result.cause == "timeout"

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import socket
 
 import pytest
 
@@ -27,6 +28,22 @@ async def test_a_target_that_does_not_finish_is_down_at_the_deadline(
     assert result.message == f"No answer within 0.3 s ({phase})"
     assert result.latency_ms is not None
     assert result.latency_ms >= 290
+
+
+async def test_a_connection_that_is_not_accepted_is_down_at_the_deadline(context: Context) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        filling = [_connecting(full.getsockname()) for _ in range(4)]
+        result = await check(f"http://127.0.0.1:{full.getsockname()[1]}/", context(timeout=0.3))
+        for client in filling:
+            client.close()
+    assert (result.outcome, result.message) == (Outcome.DOWN, "No answer within 0.3 s (connecting)")
+
+
+def _connecting(address: tuple[str, int]) -> socket.socket:
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex(address)
+    return client
 
 
 async def test_a_handshake_that_never_ends_is_down_at_the_deadline(zoo: Zoo, context: Context) -> None:

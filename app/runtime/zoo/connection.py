@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +16,7 @@ _BOMB_SIZE = 64 << 20
 _PIECE = b"x" * 65536
 _PAGE = b"<!doctype html><title>Zoo</title><p>All systems operational</p>\n".ljust(1023) + b"\n"
 _MAX_REQUEST = 1 << 20
+_NO_LINGER = struct.pack("ii", 1, 0)
 _BODILESS = frozenset({204, 304})
 
 
@@ -141,6 +144,8 @@ class Connection(asyncio.Protocol):
         self._finish(_head(behaviour.status, len(bomb), extra=b"Content-Encoding: gzip\r\n") + bomb)
 
     def reset(self, behaviour: Behaviour, request: Received) -> None:
+        # With this linger, closing sends RST rather than FIN.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
 
