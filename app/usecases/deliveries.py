@@ -78,7 +78,7 @@ async def owed(session: AsyncSession, delivery_id: int, sealer: Sealer, public_u
         config = open_config(NOTIFIERS[channel.kind].config, channel.config, sealer, channel_context(channel))
     except (SealError, LookupError, ValueError, TypeError) as error:
         reason = error.message if isinstance(error, SealError) else "The channel's settings can't be read."
-        await _break(session, channel, f"{reason} Enter them again.")
+        await _break(session, channel, f"{reason} Enter the channel's settings again.")
         await _park(session, delivery, channel, reason)
         return None
     return Owed(
