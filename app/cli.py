@@ -10,6 +10,7 @@ import typer
 
 from app.core.errors import PulseboardError, StartError
 from app.core.logging import set_up_logging
+from app.core.processes import end_with_parent, wait_at_gate
 from app.core.settings import Settings, read_settings
 
 cli = typer.Typer(
@@ -58,6 +59,7 @@ def web() -> None:
     settings = _start("web")
     from app.main import run_web
 
+    wait_at_gate()
     run_web(settings)
 
 
@@ -67,6 +69,7 @@ def worker() -> None:
     settings = _start("worker")
     from app.runtime.worker import run_worker
 
+    wait_at_gate()
     run_worker(settings)
 
 
@@ -134,8 +137,6 @@ def _start(process: str) -> Settings:
     from app.runtime.serve import SUPERVISOR_PID
 
     if sys.platform != "linux" and (parent := os.environ.get(SUPERVISOR_PID)):
-        from app.core.processes import end_with_parent
-
         end_with_parent(int(parent))
     return settings
 

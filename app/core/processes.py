@@ -1,4 +1,4 @@
-"""What a child process owes its parent: to end with it."""
+"""What a child process owes its parent: to wait for its word, and to end with it."""
 
 import ctypes
 import os
@@ -9,6 +9,36 @@ import time
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
+_GATE = "PULSEBOARD_GATE"
+
+
+class Gate:
+    """Children may start, and import what they need, while the gate is shut; they begin their work when it opens."""
+
+    def __init__(self) -> None:
+        self._ends: tuple[int, ...] = os.pipe()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a child must find in its environment; it also needs the descriptors of `inherited`."""
+        return {_GATE: str(self._ends[0])} if self._ends else {}
+
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        return self._ends[:1]
+
+    def open(self) -> None:
+        for end in self._ends:
+            os.close(end)
+        self._ends = ()
+
+
+def wait_at_gate() -> None:
+    """Return when the parent opens its gate; at once when there is none."""
+    reader = os.environ.pop(_GATE, "")
+    if reader:
+        os.read(int(reader), 1)  # the end of the pipe
+        os.close(int(reader))
 
 
 def parent_death_hook(number: signal.Signals) -> Callable[[], None]:

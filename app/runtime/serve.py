@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from app.core.data_dir import FolderLock, open_data_dir
@@ -54,7 +55,8 @@ def _plan(settings: Settings, data_dir: Path, demo: bool) -> Plan:
         return {**os.environ, **ours, **({"DATABASE_URL": postgres.url()} if postgres else {})}
 
     steps = [_command("prepare")]
-    children = [_command("web"), *(_command("worker", f"worker-{n}") for n in range(1, settings.workers + 1))]
+    workers = [_command("worker", f"worker-{n}") for n in range(1, settings.workers + 1)]
+    children = [replace(child, waits_at_gate=True) for child in (_command("web"), *workers)]
     if demo:
         steps.append(_command("seed-demo"))
         zoo = ("-m", "app.runtime.zoo", "--cast", "demo", "--port-base", str(ZOO_PORT))

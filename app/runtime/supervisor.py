@@ -18,7 +18,7 @@ from loguru import logger
 
 from app.core import clock
 from app.core.errors import StartError
-from app.core.processes import parent_death_hook
+from app.core.processes import Gate, parent_death_hook
 from app.db.embedded import EmbeddedPostgres
 
 START_FAILED = 2
@@ -34,10 +34,14 @@ _PROGRESS_S = 5.0
 
 @dataclass(frozen=True)
 class Child:
-    """One process of ours: its name in logs and its command line."""
+    """One process of ours: its name in logs and its command line.
+
+    One that `waits_at_gate` is started before the steps, so that its imports take no time after them.
+    """
 
     name: str
     argv: tuple[str, ...]
+    waits_at_gate: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Supervisor:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._signals = Signals()
+        self._gate = Gate()
         self._children: list[_Kept] = []
         self._postgres = _KeptPostgres(plan.postgres) if plan.postgres else None
         self._printed = ""
@@ -78,12 +83,16 @@ class Supervisor:
     def _run(self) -> int:
         if self._postgres is not None:
             self._postgres.begin()
+        self._children = [_Kept(child, self._plan.environment(), self._gate) for child in self._plan.children]
+        for child in self._children:
+            child.begin()
+        if self._postgres is not None:
             self._wait_for(self._postgres.is_ready)
         for step in self._plan.steps:
             code = 0 if self._signals.count else self._run_step(step)
             if code != 0:
                 return 0 if self._signals.count else code
-        self._children = [_Kept(child, self._plan.environment()) for child in self._plan.children]
+        self._gate.open()
         while not self._signals.count:
             self._keep_all()
             if not self._greeted and any(child.refused for child in self._children):
@@ -194,9 +203,10 @@ class _Backoff:
 class _Kept:
     """A child that is started again whenever it dies."""
 
-    def __init__(self, child: Child, environment: Mapping[str, str]) -> None:
+    def __init__(self, child: Child, environment: Mapping[str, str], gate: Gate) -> None:
         self._child = child
         self._environment = environment
+        self._gate = gate
         self._process: subprocess.Popen[bytes] | None = None
         self._backoff = _Backoff()
         self.refused = False
@@ -205,6 +215,10 @@ class _Kept:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def begin(self) -> None:
+        if self._child.waits_at_gate:
+            self._start()
+
     def keep(self) -> None:
         if self._process is not None and (code := self._process.poll()) is not None:
             self._process = None
@@ -212,12 +226,16 @@ class _Kept:
             self.refused = code == START_FAILED
             logger.bind(child=self._child.name, exit_code=code).warning("A process ended; starting it again")
         if self._process is None and self._backoff.is_due:
-            self._backoff.started()
-            self._process = _spawn(self._child, self._environment)
+            self._start()
 
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
+
+    def _start(self) -> None:
+        self._backoff.started()
+        environment = {**self._environment, **self._gate.environment}
+        self._process = _spawn(self._child, environment, inherited=self._gate.inherited)
 
 
 class _KeptPostgres:
@@ -262,12 +280,15 @@ class _KeptPostgres:
                 self._launched = True
 
 
-def _spawn(child: Child, environment: Mapping[str, str], stdout: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+def _spawn(
+    child: Child, environment: Mapping[str, str], stdout: int = subprocess.DEVNULL, inherited: tuple[int, ...] = ()
+) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603  our own command lines, no shell
         child.argv,
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         env=dict(environment),
+        pass_fds=inherited,
         process_group=0,  # Ctrl+C in a terminal is for the supervisor, which stops the others in order
         # They own no truth, so with a dead supervisor they end at once and free their port.
         preexec_fn=parent_death_hook(signal.SIGKILL),  # noqa: PLW1509  calls prctl alone

@@ -1,7 +1,8 @@
 """A supervisor with small children of its own, as a program: `python -m tests.kit.supervised FOLDER PLAN`.
 
-PLAN is JSON: `children` and `steps` map names to Python code, which runs in FOLDER; `postgres` true adds an embedded
-server in FOLDER/data; `healthy_when` names a file in FOLDER. It prints "greeting: ..." once the children are healthy.
+PLAN is JSON: `children`, `gated` children and `steps` map names to Python code, which runs in FOLDER; `postgres` true
+adds an embedded server in FOLDER/data; `healthy_when` names a file in FOLDER. It prints "greeting: ..." once the
+children are healthy.
 """
 
 import json
@@ -25,7 +26,7 @@ def main() -> int:
         return {**os.environ, "DATABASE_URL": postgres.url() if postgres else ""}
 
     plan = Plan(
-        children=_programs(asked.get("children", {})),
+        children=_programs(asked.get("children", {})) + _programs(asked.get("gated", {}), waits_at_gate=True),
         steps=_programs(asked.get("steps", {})),
         postgres=postgres,
         environment=environment,
@@ -35,8 +36,8 @@ def main() -> int:
     return Supervisor(plan).run()
 
 
-def _programs(codes: Mapping[str, str]) -> tuple[Child, ...]:
-    return tuple(Child(name, (sys.executable, "-S", "-c", code)) for name, code in codes.items())
+def _programs(codes: Mapping[str, str], waits_at_gate: bool = False) -> tuple[Child, ...]:
+    return tuple(Child(name, (sys.executable, "-S", "-c", code), waits_at_gate) for name, code in codes.items())
 
 
 if __name__ == "__main__":

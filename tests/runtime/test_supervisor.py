@@ -172,6 +172,23 @@ def test_steps_end_before_children_start_and_the_greeting_comes_once_they_are_he
         assert len(run.starts("one")) == 1
 
 
+def test_a_child_that_waits_at_the_gate_starts_before_the_steps_and_works_after_them(folder: Path) -> None:
+    steps = {"first": "import os, time\nwhile not os.path.exists('imported'): time.sleep(0.01)\nopen('prepared', 'w')"}
+    code = """
+import os
+from app.core.processes import wait_at_gate
+open("imported", "w")
+wait_at_gate()
+assert os.path.exists("prepared")
+open("works", "w")
+"""
+    with supervised(folder, steps=steps, gated=child("one", f"{code}{SLEEPS}"), healthy_when="works") as run:
+        assert run.read_line().startswith("greeting")
+        os.kill(run.wait_for_start("one"), signal.SIGKILL)
+        (folder / "works").unlink()
+        wait_until((folder / "works").exists, "the next one to pass the open gate")
+
+
 def test_a_step_that_cant_start_ends_everything_with_its_exit_code(folder: Path) -> None:
     with supervised(folder, steps={"first": "raise SystemExit(2)"}, children=child("one")) as run:
         assert run.process.wait(30) == 2
