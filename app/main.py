@@ -13,10 +13,11 @@ from fastapi import FastAPI
 import pages
 from app import api
 from app.core import crypto
+from app.core.addresses import probe_policy
 from app.core.data_dir import open_data_dir
 from app.core.errors import StartError
 from app.core.settings import Settings
-from app.db.embedded import running_url
+from app.db.location import database_url, own_ports
 from app.db.session import Database, libpq_url, make_engine
 from app.live.board import TeamBoard
 from app.live.postgres_bus import PostgresBus
@@ -75,9 +76,7 @@ def build_app(settings: Settings) -> FastAPI:
 
 
 def _make_context(settings: Settings) -> Context:
-    url = settings.database_url.get_secret_value() if settings.database_url else running_url(settings.data_dir)
-    if url is None:
-        raise StartError("A web process needs a database. Set DATABASE_URL, or run: pulseboard serve")
+    url = database_url(settings)
     master = crypto.load_or_create_key(open_data_dir(settings.data_dir), settings.secret_key)
     database = Database(make_engine(url), PostgresBus(libpq_url(url)))
     passwords, tokens = Passwords(crypto.pepper(master)), Tokens(crypto.signing_key(master))
@@ -91,6 +90,7 @@ def _make_context(settings: Settings) -> Context:
         sign_in=SignIn(database, passwords, tokens),
         boards=boards,
         http=build_client(settings.notify_allow),
+        address_policy=probe_policy(own_ports(settings, url)),
     )
 
 

@@ -77,7 +77,9 @@ async def metrics(context: Ctx) -> Response:
 async def _readiness(context: Context) -> Readiness:
     try:
         async with asyncio.timeout(_DEADLINE_S), context.database.transaction() as session:
-            version = (await (await session.connection()).execute(text("SELECT version_num FROM alembic_version"))).scalar()
+            version = (
+                await (await session.connection()).execute(text("SELECT version_num FROM alembic_version"))
+            ).scalar()
             workers = await live_workers(session)
     except Exception as error:
         logger.bind(error=type(error).__name__).warning("The readiness check could not read the database")

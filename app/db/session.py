@@ -1,10 +1,8 @@
 """The engine, and transactions whose announcements go out only after the commit."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from typing import Any
 
 import orjson
@@ -14,12 +12,10 @@ from sqlalchemy import exc as sa_errors
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.core.addresses import IPAddress
 from app.core.errors import StartError
 from app.live.bus import Bus, BusMessage, Topic
 
 _ANNOUNCEMENTS = "announcements"
-_PORT = 5432
 # The server gives up first; the client's deadline is for a server that hangs.
 _STATEMENT_TIMEOUT_MS = 10_000
 TRANSACTION_DEADLINE_S = 15.0
@@ -104,19 +100,6 @@ def engine_url(url: str) -> URL:
 def libpq_url(url: str) -> str:
     """The same database in the form that psycopg and libpq read."""
     return engine_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-async def server_addresses(url: str) -> set[tuple[IPAddress, int]]:
-    """Where the database listens, for the rule that checks may not connect there; empty for a socket in a folder."""
-    parsed = engine_url(url)
-    if not parsed.host:
-        return set()
-    port = parsed.port or _PORT
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return set()
-    return {(ip_address(address[0]), port) for *_, address in found}
 
 
 async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[Any]:

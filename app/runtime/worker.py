@@ -21,10 +21,9 @@ from loguru import logger
 from app.core import clock
 from app.core.addresses import AddressPolicy, probe_policy
 from app.core.crypto import Sealer, load_or_create_key
-from app.core.errors import StartError
 from app.core.settings import Settings
-from app.db.embedded import running_url
-from app.db.session import DATABASE_AWAY, Database, libpq_url, make_engine, server_addresses
+from app.db.location import database_url, own_ports
+from app.db.session import DATABASE_AWAY, Database, libpq_url, make_engine
 from app.live.bus import BusMessage, Topic
 from app.live.postgres_bus import PostgresBus
 from app.runtime import checker, deliveries
@@ -168,19 +167,7 @@ async def _main(settings: Settings) -> bool:
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     url = database_url(settings)
     sealer = Sealer(load_or_create_key(settings.data_dir, settings.secret_key))
-    worker = Worker(settings, url, sealer, probe_policy(await server_addresses(url)))
+    worker = Worker(settings, url, sealer, probe_policy(own_ports(settings, url)))
     worker.start()
     await stop.wait()
     return await worker.stop()
-
-
-def database_url(settings: Settings) -> str:
-    """DATABASE_URL, or that of the embedded PostgreSQL that runs on the data folder; raises StartError for neither."""
-    configured = settings.database_url
-    url = configured.get_secret_value() if configured else running_url(settings.data_dir)
-    if url is None:
-        raise StartError(
-            f"No database: nothing runs on the data folder {settings.data_dir}, and DATABASE_URL is not set. "
-            "Start pulseboard serve, or set DATABASE_URL."
-        )
-    return url

@@ -5,11 +5,11 @@ How to reach it: the guard puts it into each request's scope. In a NiceGUI page,
 `scope["actor"]`: the guard renews it before each event of a page's socket, so read it anew in every handler.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpx
 
-from app.core.addresses import AddressPolicy, probe_policy
+from app.core.addresses import AddressPolicy
 from app.core.crypto import Sealer
 from app.core.settings import Settings
 from app.db.session import Database
@@ -23,7 +23,7 @@ from app.usecases.tokens import Tokens
 class Context:
     """`boards` maps team ids to boards and grows with new teams; `http` is the client that messages leave by.
 
-    `address_policy` is for checks tried by hand; `probing.policy_for(settings)` makes it.
+    `address_policy` is for checks that are tried by hand.
     """
 
     settings: Settings
@@ -34,4 +34,4 @@ class Context:
     sign_in: SignIn
     boards: dict[int, TeamBoard]
     http: httpx.AsyncClient
-    address_policy: AddressPolicy = field(default_factory=probe_policy)
+    address_policy: AddressPolicy

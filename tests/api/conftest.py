@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.api import install
+from app.core.addresses import probe_policy
 from app.core.settings import Settings
 from app.db.session import Database
 from app.domain.access import Role
@@ -37,6 +38,7 @@ async def context(database: Database) -> AsyncIterator[Context]:
             sign_in=SignIn(database, passwords, tokens),
             boards={},
             http=http,
+            address_policy=probe_policy(),
         )
     passwords.close()
 
