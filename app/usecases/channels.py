@@ -30,11 +30,10 @@ from models.incident import EventKind
 from notifiers import NOTIFIERS
 from notifiers.base import Message
 
-
 _MESSAGES = text(
     """
-    SELECT channel_id, count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WHERE state = 'pending') AS waiting,
-        count(*) FILTER (WHERE state = 'failed') AS given_up, max(sent_at) AS last_sent_at
+    SELECT channel_id, max(sent_at) AS last_sent_at, count(*) FILTER (WHERE state = 'sent') AS sent,
+        count(*) FILTER (WHERE state = 'pending') AS waiting, count(*) FILTER (WHERE state = 'failed') AS given_up
     FROM delivery WHERE team_id = :team GROUP BY channel_id
     """
 )
