@@ -12,7 +12,7 @@ from pages.components.nav import Nav
 
 @contextmanager
 def frame(title: str, active: str, actor: Actor, *, board: bool = False) -> Iterator[ui.element]:
-    """Build a page inside the frame; yields its <main>.
+    """Build a page inside the frame; yields its content.
 
     `active` is the name of the navigation's entry (see pages.components.nav). With `board` the browser also gets the
     frames of the team's board.
@@ -21,5 +21,5 @@ def frame(title: str, active: str, actor: Actor, *, board: bool = False) -> Iter
     theme.choose(actor.theme)
     live.follow(ui.context.client, actor.team_id, board=board)
     Nav(active, actor, live.open_incidents(actor.team_id))
-    with ui.element("main").classes("page") as main:
-        yield main
+    with ui.element("div").classes("page") as content:
+        yield content

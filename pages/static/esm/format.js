@@ -21,11 +21,11 @@ export function milliseconds(value) {
   return value < 10 && value > 0 && !Number.isInteger(value) ? value.toFixed(1) : WHOLE.format(value);
 }
 
-/** "100%", "99.94%", "99.9%": never rounded up to 100. */
+/** "100%", "99.94%", "99.9%", "0%": never rounded up to 100. */
 export function percent(value) {
   if (value === null || value === undefined) return "–";
   if (value >= 100) return "100%";
-  return `${(Math.floor(value * 100) / 100).toFixed(2).replace(/0$/, "")}%`;
+  return `${(Math.floor(value * 100) / 100).toFixed(2).replace(/\.?0+$/, "")}%`;
 }
 
 export function plural(count, one, many) {
