@@ -22,11 +22,15 @@ _CONNECT_SECONDS = 10
 def upgrade(url: str, revision: str = "head") -> None:
     """Run the missing migrations; whoever comes second waits for the first.
 
-    Raises StartError when the server can't be reached, is too old, or holds the schema of a newer Pulseboard.
+    Raises StartError when the server can't be reached, is unfit, or holds the schema of a newer Pulseboard.
     """
-    engine = create_engine(engine_url(url), poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_SECONDS})
+    engine = create_engine(
+        engine_url(url),
+        poolclass=NullPool,
+        connect_args={"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"},
+    )
     with _connect(engine) as connection:
-        _check_version(connection)
+        _check_server(connection)
         # Held by the session, so that each migration can have its own transaction under it.
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
         connection.commit()
@@ -72,11 +76,17 @@ def _connect(engine: Engine) -> Connection:
         ) from None
 
 
-def _check_version(connection: Connection) -> None:
+def _check_server(connection: Connection) -> None:
     number = int(connection.execute(text("SHOW server_version_num")).scalar_one())
+    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
     connection.rollback()
     if number < OLDEST_SERVER:
         raise StartError(
             f"The database server is PostgreSQL {number // 10000}; "
             f"Pulseboard needs {OLDEST_SERVER // 10000} or newer. Upgrade it, or point DATABASE_URL elsewhere."
+        )
+    if encoding != "UTF8":
+        raise StartError(
+            f"The database stores text as {encoding}; Pulseboard needs UTF8. "
+            "Run: CREATE DATABASE pulseboard ENCODING 'UTF8' TEMPLATE template0, and point DATABASE_URL there."
         )

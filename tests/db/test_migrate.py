@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -8,7 +9,8 @@ from sqlalchemy import create_engine, make_url
 from app.core.errors import StartError
 from app.db.embedded import APP_ROLE, EmbeddedPostgres
 from app.db.migrate import config, head, upgrade
-from app.db.session import libpq_url
+from app.db.session import engine_url, libpq_url
+from tests.kit.older_postgres import older_postgres
 
 
 def revisions(url: str) -> list[tuple[str]]:
@@ -33,6 +35,26 @@ def test_two_migrators_at_once_make_one_schema(postgres: EmbeddedPostgres, postg
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(upgrade, [postgres.url("two_migrators")] * 2))
     assert revisions(postgres.url("two_migrators")) == [(head(),)]
+
+
+def test_an_older_server_gets_the_same_schema(data_dir: Path) -> None:
+    with older_postgres(data_dir) as url:
+        with psycopg.connect(url) as connection:
+            assert 150000 <= connection.info.server_version < 180000
+        upgrade(url)
+        assert revisions(url) == [(head(),)]
+        engine = create_engine(engine_url(url))
+        with engine.connect() as opened:
+            command.check(config(opened))
+        engine.dispose()
+
+
+def test_a_database_that_is_not_in_utf8_is_refused(
+    postgres: EmbeddedPostgres, postgres_admin: psycopg.Connection
+) -> None:
+    postgres_admin.execute(f"CREATE DATABASE ascii OWNER {APP_ROLE} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(StartError, match=r"SQL_ASCII.*ENCODING 'UTF8'"):
+        upgrade(postgres.url("ascii"))
 
 
 def test_an_unreachable_database_is_one_line_that_names_the_mend_and_hides_the_password() -> None:
