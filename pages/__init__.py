@@ -1,6 +1,6 @@
 """What people see. Each page is a module with `register()`."""
 
-from pages import live, overview, theme
+from pages import live, overview, service, service_form, services, theme
 
 
 def register(updates: live.Live) -> None:
@@ -8,3 +8,6 @@ def register(updates: live.Live) -> None:
     theme.register()
     live.install(updates)
     overview.register()
+    services.register()
+    service_form.register()
+    service.register()

@@ -84,7 +84,7 @@ async def run(config: HttpConfig, context: ProbeContext) -> ProbeResult:
 
 
 def describe(config: HttpConfig) -> str:
-    return config.url if config.method == "GET" else f"{config.method} {config.url}"
+    return f"{config.method} {config.url}"
 
 
 HTTP: Probe[HttpConfig] = Probe(kind="http", title="HTTP(S)", config=HttpConfig, run=run, describe=describe)

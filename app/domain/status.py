@@ -35,6 +35,8 @@ _WORST_FIRST = (
     Status.PAUSED,
 )
 
+_STALE_INTERVALS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -116,3 +118,10 @@ def _needed(status: Status, observed: Status, policy: Policy) -> int:
     if status is Status.PENDING and observed is not Status.DOWN:
         return 1
     return policy.failures if is_worse(observed, status) else policy.recoveries
+
+
+def fresh_or_unknown(status: Status, age_s: float | None, interval_s: float, timeout_s: float) -> Status:
+    """The status of a check whose last result is `age_s` old (None: no result yet): old green is not shown as live."""
+    if age_s is None or age_s <= _STALE_INTERVALS * interval_s + timeout_s:
+        return status
+    return Status.UNKNOWN

@@ -6,6 +6,7 @@ from typing import Any
 from nicegui import ui
 
 from app.usecases.configs import MASK
+from pages.components.buttons import Button
 from pages.components.form_specs import Spec
 from pages.components.parts import Text
 
@@ -15,7 +16,7 @@ class _Row:
         with ui.element("div").classes("form-row") as self.box:
             self.name = ui.input(value=name, placeholder="Name").props("autocomplete=off")
             self.value = ui.input(value=value, placeholder="Value").props("autocomplete=off")
-            self.remove = ui.button("✕").props("outline dense")
+            self.remove = Button("✕", look="square")
         for control, word in ((self.name, "name"), (self.value, "value"), (self.remove, "remove")):
             control.props["aria-label"] = f"{title}: {word}"
 
@@ -31,9 +32,7 @@ class Mapping:
         self._rows: list[_Row] = []
         Text(spec.title, "div").classes("form-label")
         self._box = ui.element("div").classes("form-rows")
-        ui.button(f"Add {_singular(spec.title)}", on_click=lambda: self._add("", "").name.run_method("focus")).props(
-            "outline dense"
-        )
+        Button(f"Add {_singular(spec.title)}", self._add_empty)
         Text(spec.hint, "div").classes("form-hint")
         self._error = Text("", "div").classes("error")
         self.put(value)
@@ -69,6 +68,9 @@ class Mapping:
         pairs = [((row.name.value or "").strip(), row.value.value or "") for row in self._rows]
         return [pair for pair in pairs if any(pair)]
 
+    def _add_empty(self) -> None:
+        self._add("", "").name.run_method("focus")
+
     def _add(self, name: str, value: str) -> _Row:
         with self._box:
             row = _Row(name, value, _singular(self._spec.title).capitalize())
@@ -81,7 +83,7 @@ class Mapping:
 
         row.name.on_value_change(renamed)
         row.value.on_value_change(self._changed)
-        row.remove.on_click(lambda: self._drop(row))
+        row.remove.on_press(lambda: self._drop(row))
         for control in (row.name, row.value):
             control.on("blur", self._left, args=[])
         return row

@@ -195,7 +195,7 @@ async def test_an_international_url_is_sent_in_ascii(context: Context) -> None:
         result = await check(url + "jūra?q=ž", context())
     assert result.outcome is Outcome.UP
     config = HttpConfig(url="https://Bērni.example/")
-    assert HTTP.describe(config) == "https://Bērni.example/"
+    assert HTTP.describe(config) == "GET https://Bērni.example/"
 
 
 async def test_odd_spellings_of_an_address_are_judged_by_where_they_lead(zoo: Zoo) -> None:
