@@ -33,7 +33,7 @@ class Residence:
         self._context: ssl.SSLContext | None = None
         self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._serving: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -43,8 +43,7 @@ class Residence:
     async def start(self, context: ssl.SSLContext | None) -> None:
         self._context = context
         self.set(self.behaviour)
-        if self._serving is not None:
-            await self._serving
+        await asyncio.gather(*self._serving)
 
     def set(self, behaviour: Behaviour) -> None:
         """Change the behaviour; it holds for requests that arrive from now on."""
@@ -61,8 +60,7 @@ class Residence:
         self._claim.close()
         for connection in tuple(self.connections):
             connection.transport.abort()
-        if self._serving is not None:
-            await asyncio.gather(self._serving, return_exceptions=True)
+        await asyncio.gather(*self._serving)
 
     def opened(self, connection: Connection) -> None:
         self.connections.add(connection)
@@ -86,25 +84,30 @@ class Residence:
         # The kernel takes connections from this line on; the loop serves them as soon as it gets round to it.
         self._listener = _bound(self.address)
         self._listener.listen(_BACKLOG)
-        self._serving = asyncio.get_running_loop().create_task(self._serve(self._listener))
+        task = asyncio.get_running_loop().create_task(self._serve(self._listener))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, listener: socket.socket) -> None:
+        if self._listener is not listener:  # died before its first turn
+            listener.close()
+            return
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(self), sock=listener, ssl=self._context, backlog=_BACKLOG)
         if self._listener is listener:
             self._server = server
-        else:  # died in the meantime
+        else:
             server.close()
 
     def _stop_listening(self) -> None:
         if self._listener is None:
             return
-        # The port must be closed when this returns, which closing the server alone does not promise.
+        # The port must be closed when this returns, which closing the server promises on some loops only.
         self._listener.shutdown(socket.SHUT_RD)
+        self._listener = None
         if self._server is not None:
             self._server.close()
             self._server = None
-        self._listener = None
 
 
 def _bound(address: tuple[str, int]) -> socket.socket:
