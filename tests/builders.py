@@ -97,8 +97,8 @@ class Fleet:
     checks: list[Check]
 
 
-async def add_fleet(session: AsyncSession, urls: list[str], **values: Any) -> Fleet:
-    """One check for each URL; `values` as for `add_check`."""
-    team = await add_team(session)
+async def add_fleet(session: AsyncSession, urls: list[str], team_name: str = "Payments", **values: Any) -> Fleet:
+    """A team of its own with one check for each URL; `values` as for `add_check`."""
+    team = await add_team(session, team_name)
     service = await add_service(session, team)
     return Fleet(team, service, [await add_check(session, service, url, **values) for url in urls])
