@@ -4,7 +4,6 @@ APScheduler is its clock. Any number of workers share one database; none of them
 """
 
 import asyncio
-import logging
 import os
 import secrets
 import signal
@@ -147,11 +146,8 @@ class Worker:
 
 def run_worker(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then end within STOP_S seconds; a second signal ends at once. Raises StartError."""
-    for library in ("apscheduler", "procrastinate"):
-        logging.getLogger(library).setLevel(logging.WARNING)
     clean = uvloop.run(_main(settings))
     if not clean:
-        logger.complete()
         os._exit(0)
 
 

@@ -1,23 +1,17 @@
-"""A PostgreSQL of the test's own, to be hung, killed and started again, and a worker on it."""
+"""A PostgreSQL of the test's own, to be hung, killed and started again."""
 
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from app.core.addresses import probe_policy
-from app.core.settings import Settings
 from app.db.embedded import APP_ROLE, EmbeddedPostgres
 from app.db.migrate import upgrade
 from app.db.session import Database, make_engine
 from app.live.bus import LocalBus
-from app.runtime.worker import Worker
-from tests.builders import SEALER
 from tests.kit.waiting import wait_until
 
 
@@ -70,16 +64,3 @@ async def fragile_database(fragile_server: FragileServer) -> AsyncIterator[Datab
     database = Database(make_engine(fragile_server.url), LocalBus())
     yield database
     await database.close()
-
-
-@asynccontextmanager
-async def running_worker(url: str, folder: Path, **changes: Any) -> AsyncIterator[Worker]:
-    """A worker in this process with short leases, whose transactions have a second each."""
-    values = {"data_dir": folder, "notify_allow": "127.0.0.1", "lease_grace_s": 1.0, "sender_lease_s": 2.0}
-    worker = Worker(Settings.model_validate(values | changes), url, SEALER, probe_policy())
-    worker.database.deadline_s = 1.0
-    worker.start()
-    try:
-        yield worker
-    finally:
-        await worker.stop()

@@ -2,20 +2,22 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import AsyncAdaptedQueuePool, text
 
 from app.db.session import Database
 from tests.builders import add_channel, add_fleet
-from tests.faults.conftest import FragileServer, resume, running_worker
+from tests.faults.conftest import FragileServer, resume
 from tests.kit.eventually import rows, until, value
 from tests.kit.ledger import open_ledger
 from tests.kit.logs import watch_logs
 from tests.kit.targets import open_target
+from tests.kit.worker import running_worker
 
 AWAY, BACK = "The database is away; trying again", "The database is back"
-QUICK = {"interval_s": 1, "timeout_s": 1}
+QUICK: dict[str, Any] = {"interval_s": 1, "timeout_s": 1}
 RESULTS = "SELECT count(*) FROM check_result"
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from app.db.session import Database
 from tests.builders import add_channel, add_fleet
@@ -17,7 +18,7 @@ from tests.kit.targets import open_target
 from tests.kit.worker_process import worker_process
 
 LEASE_S = 1.5
-QUICK = {"interval_s": 1, "timeout_s": 1}
+QUICK: dict[str, Any] = {"interval_s": 1, "timeout_s": 1}
 KILLS = 12
 SEED = 20261
 
