@@ -1,5 +1,6 @@
 """The real PostgreSQL of the tests: one server per test process, one migrated template, one database per test."""
 
+import socket
 import subprocess
 import tempfile
 import uuid
@@ -87,3 +88,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = Database(make_engine(database_url), LocalBus())
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of loopback that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
