@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.async_api import Locator, Page, expect
 
 from app.domain.access import Role
@@ -90,6 +91,17 @@ async def test_a_frozen_server_is_told_and_old_green_is_not_shown_as_live(stage:
     await expect(page.get_by_test_id("stamp")).to_have_text("Live · 1 service")
 
 
+async def test_pages_without_the_board_count_incidents_and_tell_a_frozen_server_too(stage: Stage) -> None:
+    _, check = await stage.service("checkout")
+    page = await stage.open("/services/new")
+    await expect(page.get_by_test_id("open-incidents")).to_have_count(0)
+    await stage.result(check, message="502 Bad Gateway")
+    await expect(page.get_by_test_id("open-incidents")).to_have_text("1")
+    with frozen(stage.web.pid):
+        await expect(page.get_by_role("alert")).to_contain_text("Connection lost", timeout=LOST_MS)
+    await expect(page.get_by_role("alert")).to_be_hidden(timeout=LOST_MS)
+
+
 async def test_what_happened_while_the_line_was_cut_is_there_when_it_returns(stage: Stage) -> None:
     _, check = await stage.service("checkout")
     await stage.result(check)
@@ -120,3 +132,35 @@ async def test_a_lost_frame_is_noticed_and_mended(stage: Stage) -> None:
     await expect(tile(page, "auth")).to_contain_text("38ms")
     await page.evaluate("window.kept.forEach(listener => window.socket.on('board', listener))")
     await expect(tile(page, "auth")).to_contain_text("41ms")
+
+
+FEED = """
+async ([held, frames]) => {
+    const { Feed } = await import("pulse/feed.js");
+    const row = [1, "auth", "", [], "up", 0, 38, 100, 30, [38], "u", null, "HTTP"];
+    const snapshot = { r: 5, now: 100, counts: {}, uptime: null, rows: [row], incidents: [], activity: [] };
+    const feed = new Feed();
+    await feed.load(Promise.resolve(new Response(JSON.stringify(snapshot))));
+    frames.forEach((frame) => feed.receive(frame));
+    feed.end();
+    return feed.cells.get(1)?.row.value[held];
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("frames", "strip"),
+    [
+        ([], "u"),
+        ([{"r": 6, "p": [[1, 40, "g", 130]]}], "ug"),
+        ([{"r": 6, "p": [[1, 38, "u", 100]]}], "u"),  # the snapshot had it already
+        ([{"r": 5, "p": [[1, 40, "g", 130]]}], "u"),  # older than the snapshot
+        ([{"r": 6, "p": [[1, 40, "g", 130]]}] * 2, "ug"),
+        ([{"r": 7, "p": [[1, 40, "g", 130]]}], "u"),  # a frame is missing before it
+        ([{"r": 5}, {"r": 6, "p": [[2, 40, "g", 130]]}], "u"),
+        ([{"r": 6, "x": [1]}], None),
+    ],
+)
+async def test_frames_are_applied_once_and_in_order(stage: Stage, frames: list[object], strip: str | None) -> None:
+    page = await stage.open()
+    assert await page.evaluate(FEED, ["strip", frames]) == strip
