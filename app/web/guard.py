@@ -58,8 +58,9 @@ class Guard:
     async def _refusal(self, scope: Scope) -> Response | None:
         """What to answer instead of passing the request on."""
         path = scope["path"]
-        if not self._is_known(scope):
-            return plain.not_found(scope)
+        match = self._match(scope)
+        if match is not Match.FULL:
+            return plain.not_found(scope) if match is Match.NONE else plain.wrong_method()
         if path.startswith(OWN_AUTHENTICATION):
             return None
         if not self._is_same_origin(scope):
@@ -108,8 +109,9 @@ class Guard:
     async def _actor(self, scope: Scope) -> Actor:
         return await self._sessions.from_cookie(cookies.session_token(scope, self._context.settings))
 
-    def _is_known(self, scope: Scope) -> bool:
-        return any(route.matches(scope)[0] is not Match.NONE for route in self._routes())
+    def _match(self, scope: Scope) -> Match:
+        """FULL for an address that exists, PARTIAL when it knows another method only."""
+        return max((route.matches(scope)[0] for route in self._routes()), key=lambda match: match.value)
 
     def _is_same_origin(self, scope: Scope) -> bool:
         return is_same_origin(scope, secure=cookies.is_secure(scope, self._context.settings))

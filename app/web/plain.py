@@ -31,6 +31,10 @@ def not_found(scope: Scope) -> Response:
     return message_page(404, "Page not found", "There is nothing at this address. It may have been deleted or renamed.")
 
 
+def wrong_method() -> Response:
+    return refusal(405, "This address can't be used this way.")
+
+
 def foreign_origin() -> Response:
     return refusal(403, "This request came from another site and was refused.")
 

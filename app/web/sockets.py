@@ -202,10 +202,14 @@ def _quietly(_own: Handler) -> Handler:
 
 async def _send_to_login(sid: str) -> None:
     eio_sid = core.sio.manager.eio_sid_from_sid(sid, _NAMESPACE)
+    transport = core.sio.eio.sockets.get(eio_sid)
     try:
         async with asyncio.timeout(_CLOSE_S):
             await core.sio.emit("run_javascript", {"code": _TO_LOGIN}, room=sid)
-            # The whole connection, or the socket could join its page again without asking the guard.
             await core.sio.eio.disconnect(eio_sid)
     except TimeoutError:
         logger.bind(sid=sid).debug("A socket of an ended session was slow to close")
+    finally:
+        # Engine.io leaves the closing to the browser; its writer closes the connection when it is given None.
+        if transport is not None:
+            transport.queue.put_nowait(None)
