@@ -21,6 +21,7 @@ from app.db.location import database_url, own_ports
 from app.db.session import Database, libpq_url, make_engine
 from app.live.board import TeamBoard
 from app.live.postgres_bus import PostgresBus
+from app.live.presence import Presence
 from app.usecases.context import Context
 from app.usecases.passwords import Passwords
 from app.usecases.sign_in import SignIn
@@ -58,19 +59,21 @@ def build_app(settings: Settings) -> FastAPI:
     """
     context = _make_context(settings)
     viewers = Live(context.database.bus, context.boards)
-    feed = Feed(context.database, context.boards, viewers.hurry)
+    presence = Presence(context.database.bus)
+    feed = Feed(context.database, context.boards, viewers.hurry, presence.with_viewers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await _start(stack, context, web)
-            stack.push_async_callback(_cancel, asyncio.create_task(viewers.run(), name="live"))
+            for loop, name in ((viewers.run(), "live"), (presence.run(), "presence")):
+                stack.push_async_callback(_cancel, asyncio.create_task(loop, name=name))
             yield
 
     app = FastAPI(title="Pulseboard", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.context = context
     api.install(app)
-    pages.register(viewers)
+    pages.register(viewers, presence)
     web = install(app, context, feed)
     return app
 

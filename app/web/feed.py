@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from loguru import logger
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,6 +23,8 @@ _PAUSE_S = 1.0
 # A state may be stamped this long before its commit makes it visible.
 _OVERLAP = timedelta(seconds=2)
 
+Rows = list[dict[str, Any]]
+
 
 @dataclass(slots=True)
 class _Stale:
@@ -38,12 +41,22 @@ class _Stale:
 
 
 class Feed:
-    """`on_change` is called after what should be seen at once: an incident, a line of activity, a service edited."""
+    """`on_change` is called after what should be seen at once: an incident, a line of activity, a service edited.
 
-    def __init__(self, database: Database, boards: dict[int, TeamBoard], on_change: Callable[[], None]) -> None:
+    `with_viewers` fills in who looks at each incident.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        boards: dict[int, TeamBoard],
+        on_change: Callable[[], None],
+        with_viewers: Callable[[Rows], Rows],
+    ) -> None:
         self._database = database
         self._boards = boards
         self._on_change = on_change
+        self._with_viewers = with_viewers
         self._stale = _Stale()
         self._hinted = asyncio.Event()
         self._polled_at: datetime | None = None
@@ -169,7 +182,8 @@ class Feed:
                 await self._read_services(session, team_id, ids)
             await self._read_checks(session, stale.checks)
             for team_id in stale.incidents & self._boards.keys():
-                self._boards[team_id].put_incidents(await overview.board_incidents(session, team_id))
+                incidents = await overview.board_incidents(session, team_id)
+                self._boards[team_id].put_incidents(self._with_viewers(incidents))
             for team_id in stale.activity & self._boards.keys():
                 await self._read_activity(session, team_id)
         if stale.services or stale.incidents or stale.activity:
@@ -185,7 +199,7 @@ class Feed:
         checks = [check.check_id for _, rows in services for check in rows]
         for check_id, (latencies, levels) in (await overview.board_history(session, checks)).items():
             board.put_history(check_id, latencies, levels)
-        board.put_incidents(await overview.board_incidents(session, team_id))
+        board.put_incidents(self._with_viewers(await overview.board_incidents(session, team_id)))
         for line in await overview.board_activity(session, team_id):
             board.add_activity(line)
         self._boards[team_id] = board
@@ -225,6 +239,7 @@ class Feed:
         now = clock.now().timestamp()
         for board in self._boards.values():
             board.tick(now)
+            board.put_incidents(self._with_viewers(board.incidents))
 
 
 def _put(board: TeamBoard, services: Iterable[tuple[ServiceRow, list[CheckRow]]]) -> None:
