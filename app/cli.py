@@ -94,7 +94,7 @@ def prepare() -> None:
 
 @cli.command(hidden=True)
 def seed_demo() -> None:
-    """What `demo` does besides."""
+    """What `demo` does instead."""
     settings = _start("seed-demo")
     from app.runtime.commands import seed
     from app.runtime.serve import ZOO_PORT

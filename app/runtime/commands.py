@@ -49,7 +49,7 @@ def prepare(settings: Settings) -> str:
 
 
 def seed(settings: Settings, zoo_port: int) -> str:
-    """Make the demo's team and services; returns the line that says how to sign in."""
+    """Migrate and make the demo's team and services; returns the line that says how to sign in."""
     key = load_or_create_key(settings.data_dir, settings.secret_key)
 
     async def run(url: str) -> None:
@@ -57,6 +57,7 @@ def seed(settings: Settings, zoo_port: int) -> str:
             await seed_demo(session, Passwords(pepper(key)), Sealer(key), _zoo_urls(zoo_port))
 
     with database_url(settings) as url:
+        upgrade(url)
         asyncio.run(run(url))
     return f"Sign in as {ADMIN} with the password: {PASSWORD}"
 

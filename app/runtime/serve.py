@@ -27,19 +27,21 @@ def serve(settings: Settings, demo: bool = False) -> int:
     lock.acquire()
     try:
         check_port(settings.host, settings.port)
+        if demo:
+            check_port("127.0.0.1", ZOO_PORT, "The demo's services need it and the next nine")
         return Supervisor(_plan(settings, data_dir, demo)).run()
     finally:
         lock.release()
 
 
-def check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int, otherwise: str = "Or set PULSEBOARD_PORT to a free one") -> None:
     """Raise StartError, naming the mend, when nobody could listen there."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            mend = f"Port {port} is taken. Stop the program that uses it, or set PULSEBOARD_PORT to a free one."
+            mend = f"Port {port} is taken. Stop the program that uses it. {otherwise}."
         elif error.errno == errno.EACCES:
             mend = f"This user may not use port {port}. Set PULSEBOARD_PORT to 1024 or higher."
         else:
@@ -54,16 +56,15 @@ def _plan(settings: Settings, data_dir: Path, demo: bool) -> Plan:
         ours = {"PULSEBOARD_DATA_DIR": str(data_dir), SUPERVISOR_PID: str(os.getpid())}
         return {**os.environ, **ours, **({"DATABASE_URL": postgres.url()} if postgres else {})}
 
-    steps = [_command("prepare")]
+    steps = (_command("seed-demo" if demo else "prepare"),)
     workers = [_command("worker", f"worker-{n}") for n in range(1, settings.workers + 1)]
     children = [replace(child, waits_at_gate=True) for child in (_command("web"), *workers)]
     if demo:
-        steps.append(_command("seed-demo"))
         zoo = ("-m", "app.runtime.zoo", "--cast", "demo", "--port-base", str(ZOO_PORT))
         children.insert(0, Child("zoo", (sys.executable, *zoo)))
     return Plan(
         children=tuple(children),
-        steps=tuple(steps),
+        steps=steps,
         postgres=postgres,
         environment=environment,
         healthy=lambda: _answers(settings),

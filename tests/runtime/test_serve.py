@@ -9,11 +9,11 @@ from pathlib import Path
 from app.core.data_dir import FolderLock
 
 
-def serve(data_dir: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
+def serve(data_dir: Path, command: str = "serve", **settings: str) -> "subprocess.CompletedProcess[str]":
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULSEBOARD_", "DATABASE_"))}
     environment = {**kept, "PULSEBOARD_DATA_DIR": str(data_dir), "PULSEBOARD_PORT": str(free_port()), **settings}
-    command = [sys.executable, "-m", "app.cli", "serve"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    line = [sys.executable, "-m", "app.cli", command]
+    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def free_port() -> int:
