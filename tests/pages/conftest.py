@@ -34,7 +34,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 HERE = Path(__file__).parent
-_START_S = 30.0
+_START_S = 90.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
