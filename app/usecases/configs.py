@@ -11,9 +11,11 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from app.core.crypto import Sealer
+from app.core.errors import Invalid
 from app.usecases.validation import validated
 
 MASK = "••••••••"
+_LOST = "Enter the value again: nothing is stored under this name."
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -46,6 +48,9 @@ def config_from_form(
     if stored is not None:
         kept = _opened(cls, stored, sealer, context)
         values = values | {name: _unmasked(values.get(name, ""), kept.get(name)) for name in _secret_fields(cls)}
+    masked = {name: _LOST for name in _secret_fields(cls) if _holds_mask(values.get(name))}
+    if masked:
+        raise Invalid(masked)
     return validated(cls, values)
 
 
@@ -75,6 +80,10 @@ def _masked(value: Any) -> Any:
     if isinstance(value, dict):
         return dict.fromkeys(value, MASK)
     return MASK if value else value
+
+
+def _holds_mask(value: Any) -> bool:
+    return MASK in value.values() if isinstance(value, dict) else value == MASK
 
 
 def _unmasked(value: Any, kept: Any) -> Any:

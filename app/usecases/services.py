@@ -1,11 +1,13 @@
 """Services: what people add, edit, pause and delete."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core import clock
@@ -18,10 +20,12 @@ from app.live.bus import Topic
 from app.usecases import checks
 from app.usecases.actor import Actor
 from app.usecases.events import Happening, write_event
-from app.usecases.validation import validated
+from app.usecases.validation import is_id, validated
 from models import Check, Event, Incident, Service
 from models.incident import EventKind
-from models.service import ServiceCreate, ServiceUpdate
+from models.service import ServiceBase, ServiceCreate, ServiceUpdate
+
+_CHANGED = "Somebody changed {} meanwhile. Reload to see it, then save again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,9 @@ class Loss:
     comments: int
 
     def __str__(self) -> str:
-        parts = [_count(self.checks, "check"), _count(self.incidents, "incident"), _count(self.comments, "comment")]
-        return f"{self.name} with {parts[0]} and their history, {parts[1]} and {parts[2]}"
+        things = (("check", self.checks), ("incident", self.incidents), ("comment", self.comments))
+        *first, last = ["its history", *(_count(number, word) for word, number in things if number)]
+        return f"{self.name} with {', '.join(first)}{' and ' if first else ''}{last}"
 
 
 async def list_services(session: AsyncSession, actor: Actor) -> list[Service]:
@@ -48,7 +53,7 @@ async def get_service(session: AsyncSession, actor: Actor, service_id: int) -> S
     """The service; raises NotFound, also for another team's."""
     actor.require(Permission.VIEW)
     query = select(Service).where(Service.team_id == actor.team_id, Service.id == service_id)
-    service = (await session.exec(query)).first()
+    service = (await session.exec(query)).first() if is_id(service_id) else None
     if service is None:
         raise NotFound("There is no such service in this team.")
     return service
@@ -59,15 +64,10 @@ async def add_service(
 ) -> Service:
     """Add a service and, if given, its first check; raises Invalid with the fields to mend."""
     actor.require(Permission.MANAGE_SERVICES)
-    form = validated(ServiceCreate, values)
-    service = Service(
-        team_id=actor.team_id,
-        name=clean(form.name),
-        group=clean(form.group.strip()),
-        tags=[clean(tag) for tag in form.tags],
-        created_at=clock.now(),
-    )
-    await _unless_taken(session, service)
+    service = Service(**_columns(validated(ServiceCreate, values)), team_id=actor.team_id, created_at=clock.now())
+    async with _name_is_free(session):
+        session.add(service)
+        await session.flush()
     assert service.id is not None  # noqa: S101  it was just flushed
     if check is not None:
         await checks.add_check(session, actor, service.id, check, sealer)
@@ -81,12 +81,14 @@ async def edit_service(session: AsyncSession, actor: Actor, service_id: int, val
     actor.require(Permission.MANAGE_SERVICES)
     form = validated(ServiceUpdate, values)
     if form.version is not None and form.version != service.version:
-        raise Conflict(f"Somebody changed {service.name} meanwhile. Reload to see it, then save again.")
-    service.name = clean(form.name)
-    service.group = clean(form.group.strip())
-    service.tags = [clean(tag) for tag in form.tags]
-    service.version += 1
-    await _unless_taken(session, service)
+        raise Conflict(_CHANGED.format(service.name))
+    seen = (col(Service.id) == service_id, col(Service.version) == service.version)
+    async with _name_is_free(session):
+        columns = _columns(form) | {"version": service.version + 1}
+        changed = await session.exec(update(Service).where(*seen).values(**columns))
+    if changed.rowcount != 1:
+        raise Conflict(_CHANGED.format(service.name))
+    await session.refresh(service)
     await _tell(session, actor, service, EventKind.SERVICE_EDITED)
     return service
 
@@ -138,12 +140,12 @@ async def _number(session: AsyncSession, query: Any) -> int:
     return int((await session.exec(query)).one())
 
 
-async def _unless_taken(session: AsyncSession, service: Service) -> None:
-    """Write the service; a name that the team has already is the form's error, not a crash."""
+@asynccontextmanager
+async def _name_is_free(session: AsyncSession) -> AsyncIterator[None]:
+    """A name that the team has already is the form's error, not a crash."""
     try:
         async with session.begin_nested():
-            session.add(service)
-            await session.flush()
+            yield
     except IntegrityError:
         raise Invalid({"name": "The team already has a service with this name. Choose another."}) from None
 
@@ -153,6 +155,17 @@ async def _tell(session: AsyncSession, actor: Actor, service: Service, kind: Eve
     happening = Happening(kind, service_id=None if gone else service.id, data={"service": service.name})
     await write_event(session, actor.team_id, happening, actor)
     announce(session, Topic.SERVICES, actor.team_id, ids=[service.id])
+    if gone:
+        announce(session, Topic.INCIDENTS, actor.team_id, ids=[])
+
+
+def _columns(form: ServiceBase) -> dict[str, Any]:
+    """What is stored of a form: texts that are fit for it, each tag once, in the order given."""
+    name = clean(form.name).strip()
+    if not name:
+        raise Invalid({"name": "Fill this in."})
+    tags = [clean(tag).strip() for tag in form.tags]
+    return {"name": name, "group": clean(form.group).strip(), "tags": list(dict.fromkeys(filter(None, tags)))}
 
 
 def _count(number: int, word: str) -> str:

@@ -8,6 +8,8 @@ from app.core.errors import Invalid
 
 M = TypeVar("M", bound=BaseModel)
 
+_MAX_ID = 2**31 - 1
+
 # What to enter instead, for the errors that people meet; the braces are filled from the error's context.
 _WORDS = {
     "missing": "Fill this in.",
@@ -33,6 +35,11 @@ def validated(cls: type[M], values: dict[str, Any]) -> M:
         return cls.model_validate(values)
     except ValidationError as error:
         raise Invalid(field_errors(error)) from None
+
+
+def is_id(number: int) -> bool:
+    """Whether a row can have this id; the database refuses to compare with others."""
+    return 0 < number <= _MAX_ID
 
 
 def field_errors(error: ValidationError) -> dict[str, str]:

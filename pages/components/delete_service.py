@@ -47,5 +47,6 @@ async def confirmed(title: str, lost: str, typed: str = "") -> bool:
             delete.enable(False)
             name.on_value_change(lambda: delete.enable((name.value or "").strip() == typed))
     answer = bool(await dialog)
-    dialog.delete()
+    if not dialog.is_deleted:  # it is when the page ended meanwhile
+        dialog.delete()
     return answer

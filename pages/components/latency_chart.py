@@ -29,7 +29,7 @@ class LatencyChart:
         self._with_phases = False
         self._is_drawn = False
         with ui.element("section").classes("card chart-card").props('data-testid="latency-chart"'):
-            with ui.element("div").classes("card-title"):
+            with ui.element("div").classes("card-title wrap"):
                 Text("Response time", "h2")
                 self._figures = Text("").classes("muted num").props('data-testid="percentiles"')
                 ui.element("span").classes("spacer")
@@ -97,7 +97,8 @@ class LatencyChart:
         assert self._series is not None  # noqa: S101
         self._figures.text = in_figures(self._series)
         self._note.text = "" if self._series.at else "No results in this time."
-        self._legend.set_visibility(bool(self._series.phases) and bool(self._series.at))
+        has_phases = any(value is not None for values in self._series.phases.values() for value in values)
+        self._legend.set_visibility(has_phases)
 
     def _draw_legend(self) -> None:
         self._legend = ui.element("button").classes("phase-legend").on("click", self._toggle, args=[])

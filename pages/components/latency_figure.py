@@ -25,7 +25,15 @@ _TICKS = {
     Range.MONTH: "%-d %b",
     Range.QUARTER: "%-d %b",
 }
-_Y_WORDS = {"tickformat": ",", "ticksuffix": " ms", "fixedrange": True}
+# What the stylesheet uses, too: plotly measures its texts in it.
+_FONT = 'Inter, system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
+_Y_AXIS = {
+    "nticks": 5,
+    "tickformat": ",",
+    "ticksuffix": " ms",
+    "tickfont": {"family": _FONT, "size": 11},
+    "fixedrange": True,
+}
 _HOVER = {Range.HOUR: "%H:%M:%S", Range.DAY: "%-d %b %H:%M"}
 
 
@@ -63,7 +71,7 @@ def figure(series: Series, view: View, *, phases: bool) -> dict[str, Any]:
     lines = _stacked(series, view) if phases and series.phases else [_line(series, view)]
     return {
         "data": (*lines, *_marks(series, view), *_threshold(series, view)),
-        "layout": _layout(view),
+        "layout": _layout(view, has_latency=any(value is not None for value in series.latency)),
         "config": {"displayModeBar": False, "responsive": True, "doubleClick": "reset"},
     }
 
@@ -113,7 +121,11 @@ def _line(series: Series, view: View) -> dict[str, Any]:
 
 
 def _stacked(series: Series, view: View) -> list[dict[str, Any]]:
-    """One area for each phase; where results are missing they fall to nothing and rise again."""
+    """One area for each phase; where results are missing they fall to nothing and rise again.
+
+    All phases are there, also those that nobody had: plotly draws an area into the element of the line below it, and
+    the stylesheet counts on which one that is.
+    """
     return [
         {
             "uid": f"phase-{name.replace('_', '-')}",
@@ -126,7 +138,6 @@ def _stacked(series: Series, view: View) -> list[dict[str, Any]]:
             **_phase_points(series, values, view),
         }
         for name, values in series.phases.items()
-        if any(value is not None for value in values)
     ]
 
 
@@ -181,7 +192,7 @@ def _threshold(series: Series, view: View) -> list[dict[str, Any]]:
     ]
 
 
-def _layout(view: View) -> dict[str, Any]:
+def _layout(view: View, *, has_latency: bool) -> dict[str, Any]:
     return {
         "uirevision": view.span.value,
         "height": 250,
@@ -190,6 +201,7 @@ def _layout(view: View) -> dict[str, Any]:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "showlegend": False,
         "hovermode": "x unified",
+        "hoverlabel": {"font": {"family": _FONT, "size": 12}},
         "dragmode": False if view.span is Range.HOUR else "zoom",
         "xaxis": {
             "type": "date",
@@ -197,12 +209,14 @@ def _layout(view: View) -> dict[str, Any]:
             "range": x_range(view),
             "tickformat": _TICKS[view.span],
             "hoverformat": _HOVER.get(view.span, "%a %-d %b %H:%M"),
-            "nticks": 8,
+            "nticks": 6,
             "showgrid": False,
             "zeroline": False,
+            "spikethickness": 1,
+            "tickfont": {"family": _FONT, "size": 11},
             "fixedrange": view.span is Range.HOUR,
         },
-        "yaxis": {"rangemode": "tozero", "domain": (0.07, 1), "nticks": 5, **_Y_WORDS},
+        "yaxis": {"rangemode": "tozero", "domain": (0.07, 1), **_Y_AXIS, "visible": has_latency},
         "yaxis2": {"domain": (0, 0.05), "visible": False, "range": (-1, 1), "fixedrange": True},
         "shapes": tuple(shape for band in view.bands for shape in _band(view, *band)),
     }

@@ -7,6 +7,7 @@ from loguru import logger
 from nicegui import ui
 
 from app.core.errors import Forbidden, Invalid, UsecaseError
+from app.db.session import DATABASE_AWAY
 from pages import session as page_session
 from pages.components.buttons import link
 from pages.components.parts import Text
@@ -25,9 +26,9 @@ def refusals() -> Iterator[None]:
         raise
     except UsecaseError as error:
         ui.notify(error.message, type="negative")
-    except TimeoutError:
-        logger.warning("A page's request took too long")
-        ui.notify("The database did not answer in time. Nothing was changed; try again.", type="negative")
+    except DATABASE_AWAY as error:
+        logger.bind(error=type(error).__name__).warning("A page's request was not answered by the database")
+        ui.notify("The database does not answer. Nothing was changed; try again.", type="negative")
 
 
 def refused_page(error: UsecaseError, href: str = "/services", words: str = "All services") -> None:

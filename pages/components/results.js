@@ -12,6 +12,8 @@ export default {
       const today = DAY.format(date) === DAY.format(new Date());
       return today ? TIME.format(date) : `${DAY.format(date)} ${TIME.format(date)}`;
     },
+    /* Most messages begin with the code. */
+    answer: (code, message) => (code === null || message.startsWith(code) ? message : `${code} ${message}`),
     ms: (value) => (value === null ? "–" : `${milliseconds(value)} ms`),
     words(phases) {
       return this.phases
@@ -32,7 +34,7 @@ export default {
             <td class="wide"><div class="phase-bar" role="img" :title="words(phases_)" :aria-label="words(phases_)">
               <i v-for="([name], index) in phases" :key="name" :class="'phase-' + name" :style="{ flexGrow: phases_[index] || 0 }"></i>
             </div></td>
-            <td class="answer"><span v-if="code !== null" class="num">{{ code }}</span> {{ message }}</td>
+            <td class="answer">{{ answer(code, message) }}</td>
           </tr>
         </tbody>
       </table>

@@ -95,8 +95,8 @@ def no_checks(view: ServiceView, *, may_manage: bool) -> None:
 def _draw_incidents(found: list[IncidentView]) -> None:
     with ui.element("div").classes("table-box"), ui.element("table").classes("table"):
         with ui.element("thead"), ui.element("tr"):
-            for title in ("Incident", "Severity", "Status", "Opened", "Lasted", "Owner"):
-                Text(title, "th")
+            for title in ("Incident", "Severity", "Lasted", "Status", "Opened", "Owner"):
+                Text(title, "th").classes("wide" if title in {"Status", "Opened", "Owner"} else "")
         with ui.element("tbody"):
             for view in found:
                 _draw_incident(view)
@@ -109,9 +109,9 @@ def _draw_incident(view: IncidentView) -> None:
             Text(f"#{incident.number} {incident.title}", "a").props["href"] = f"/incidents/{incident.number}"
         with ui.element("td"):
             pill(SEVERITY_STATUS[incident.severity.value], incident.severity.value.capitalize())
-        Text(incident.status.value.capitalize(), "td")
-        with ui.element("td").classes("nowrap muted"):
-            Moment(incident.opened_at)
         with ui.element("td").classes("nowrap"):
             Lasting(incident.opened_at, incident.resolved_at)
-        Text(view.owner.name if view.owner else "Nobody", "td").classes("muted")
+        Text(incident.status.value.capitalize(), "td").classes("wide")
+        with ui.element("td").classes("nowrap muted wide"):
+            Moment(incident.opened_at)
+        Text(view.owner.name if view.owner else "Nobody", "td").classes("muted wide")

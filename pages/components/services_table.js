@@ -87,7 +87,7 @@ export default {
               <td class="wide"><span v-for="tag in row.value.tags" :key="tag" class="tag">{{ tag }}</span></td>
               <td class="right num nowrap">{{ row.value.ms === null ? "–" : milliseconds(row.value.ms) + " ms" }}</td>
               <td class="wide"><Spark :values="row.value.spark" :token="lookOf(row.value.status).token" /></td>
-              <td class="right num">{{ percent(row.value.uptime) }}</td>
+              <td class="right num nowrap">{{ percent(row.value.uptime) }}</td>
               <td class="right num nowrap wide muted">{{ row.value.interval ? duration(row.value.interval) : "–" }}</td>
             </tr>
           </tbody>

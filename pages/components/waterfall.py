@@ -23,7 +23,7 @@ def waterfall(phases: Phases) -> None:
             with ui.element("div").classes("bar"):
                 bar = ui.element("div").classes(f"phase-{name.replace('_', '-')}")
                 bar.style(f"margin-left: {100 * start / total:.2f}%; width: max(3px, {100 * ms / total:.2f}%)")
-            Text(f"{ms:,.3g} ms" if ms < 100 else f"{ms:,.0f} ms").classes("num muted small right")
+            Text(f"{ms:,.1f} ms" if ms < 10 else f"{ms:,.0f} ms").classes("num muted small right")
             start += ms
 
 
