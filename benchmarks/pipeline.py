@@ -95,7 +95,7 @@ class Watch:
 
 
 def measure(setting: Setting, zoo: dict[str, Any], seconds: float, rounds: int) -> list[Window]:
-    """Windows of a worker for which no check is new."""
+    """Windows of a worker that has run every check."""
     with _watched(setting, zoo) as watch:
         kit.wait_until(lambda: kit.is_settled(watch.url), "the first result of every check")
         time.sleep(_INTERVAL_S)

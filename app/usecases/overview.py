@@ -7,11 +7,11 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.domain.status import Outcome
+from app.domain.status import Outcome, Status
 from app.domain.uptime import Counts
 from app.live.board import POINTS, CheckRow, ServiceRow
 from app.usecases.events import recent_events, sentence
-from models import Check, CheckState, Event, Incident, Service, Team
+from models import CheckState, Event, Incident, Service, Team
 from models.incident import EventKind
 from models.result import LEVEL_CHARS, Level
 from probes import PROBES
@@ -28,6 +28,19 @@ _ICONS = {
     EventKind.STATUS_SET: "ack",
     EventKind.RESOLVED: "up",
 }
+
+# Read for every result, so as plain rows: entities of the mapper cost several times as much.
+_CHECKS = """
+    SELECT c.id, c.team_id, c.service_id, c.kind, c.interval_s, c.timeout_s, c.degraded_ms, c.paused, t.status,
+        extract(epoch FROM t.since)::float8 AS since, extract(epoch FROM t.last_at)::float8 AS last_at,
+        t.last_outcome, t.last_latency_ms, t.last_message
+    FROM "check" c JOIN check_state t ON t.check_id = c.id
+"""
+_CHECKS_BY_ID = text(f"{_CHECKS} WHERE c.id = ANY(:ids)")
+_CHECKS_OF_TEAM = text(
+    f"{_CHECKS} WHERE c.team_id = :team AND (CAST(:services AS int[]) IS NULL OR c.service_id = ANY(:services)) "
+    "ORDER BY c.id"
+)
 
 _HISTORY = text(
     """
@@ -59,29 +72,19 @@ async def board_services(
 ) -> list[tuple[ServiceRow, list[CheckRow]]]:
     """The team's services by group and name, each with its checks in their order; `only` limits to these ids."""
     query = select(Service).where(Service.team_id == team_id).order_by(Service.group, Service.name)
-    checks = (
-        select(Check, CheckState)
-        .join(CheckState, col(CheckState.check_id) == Check.id)
-        .where(Check.team_id == team_id)
-        .order_by(col(Check.id))
-    )
     if only is not None:
         query = query.where(col(Service.id).in_(only))
-        checks = checks.where(col(Check.service_id).in_(only))
     by_service: dict[int, list[CheckRow]] = {}
-    for check, state in await session.exec(checks):
-        by_service.setdefault(check.service_id, []).append(_check_row(check, state))
+    values = {"team": team_id, "services": only}
+    for row in await (await session.connection()).execute(_CHECKS_OF_TEAM, values):
+        by_service.setdefault(row.service_id, []).append(_check_row(row))
     return [(_service_row(service), by_service.get(service.id or 0, [])) for service in await session.exec(query)]
 
 
 async def board_checks(session: AsyncSession, check_ids: list[int]) -> list[tuple[int, CheckRow]]:
     """(team id, row) of these checks."""
-    query = (
-        select(Check, CheckState)
-        .join(CheckState, col(CheckState.check_id) == Check.id)
-        .where(col(Check.id).in_(check_ids))
-    )
-    return [(check.team_id, _check_row(check, state)) for check, state in await session.exec(query)]
+    rows = await (await session.connection()).execute(_CHECKS_BY_ID, {"ids": check_ids})
+    return [(row.team_id, _check_row(row)) for row in rows]
 
 
 async def changed_checks(session: AsyncSession, since: datetime) -> list[int]:
@@ -148,32 +151,32 @@ def _service_row(service: Service) -> ServiceRow:
     return ServiceRow(service.id or 0, service.name, service.group, tuple(service.tags))
 
 
-def _check_row(check: Check, state: CheckState) -> CheckRow:
+def _check_row(row: Any) -> CheckRow:
     return CheckRow(
-        check_id=state.check_id,
-        service_id=check.service_id,
-        label=PROBES[check.kind].title if check.kind in PROBES else check.kind,
-        interval_s=check.interval_s,
-        timeout_s=check.timeout_s,
-        degraded_ms=check.degraded_ms,
-        paused=check.paused,
-        status=state.status,
-        since=state.since.timestamp(),
-        last_at=state.last_at.timestamp() if state.last_at else None,
-        latency_ms=state.last_latency_ms,
-        level=_level(check, state),
-        message=state.last_message or "",
+        check_id=row.id,
+        service_id=row.service_id,
+        label=PROBES[row.kind].title if row.kind in PROBES else row.kind,
+        interval_s=row.interval_s,
+        timeout_s=row.timeout_s,
+        degraded_ms=row.degraded_ms,
+        paused=row.paused,
+        status=Status(row.status),
+        since=row.since,
+        last_at=row.last_at,
+        latency_ms=row.last_latency_ms,
+        level=_level(row),
+        message=row.last_message or "",
     )
 
 
-def _level(check: Check, state: CheckState) -> str:
-    if state.last_outcome is None:
+def _level(row: Any) -> str:
+    if row.last_outcome is None:
         return ""
-    if state.last_outcome is Outcome.UNKNOWN:
+    if row.last_outcome == Outcome.UNKNOWN:
         return LEVEL_CHARS[Level.UNKNOWN]
-    if state.last_outcome is Outcome.DOWN:
+    if row.last_outcome == Outcome.DOWN:
         return LEVEL_CHARS[Level.DOWN]
-    slow = check.degraded_ms is not None and (state.last_latency_ms or 0) > check.degraded_ms
+    slow = row.degraded_ms is not None and (row.last_latency_ms or 0) > row.degraded_ms
     return LEVEL_CHARS[Level.DEGRADED if slow else Level.UP]
 
 
