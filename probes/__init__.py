@@ -4,5 +4,6 @@ from typing import Any
 
 from probes.base import Probe
 from probes.http import HTTP
+from probes.tcp import TCP
 
-PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP,)}
+PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP, TCP)}

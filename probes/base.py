@@ -46,8 +46,8 @@ NO_PHASES = Phases()
 class ProbeResult:
     """The outcome of one run.
 
-    `latency_ms` is the whole run. `cause` is a stable name ("status", "timeout", "dns", "connect", "tls",
-    "keyword", "body", "redirect", "policy", "protocol", "internal"), empty when UP. `message` is one line for
+    `latency_ms` is the whole run. `cause` is a stable name ("status", "timeout", "dns", "connect", "tls", "auth",
+    "answer", "keyword", "body", "redirect", "policy", "protocol", "internal"), empty when UP. `message` is one line for
     people ("502 Bad Gateway"). `code` is the protocol's own (an HTTP status). `facts` is evidence kept on a
     transition: address, http_version, headers, body excerpt, certificate names and `certificate_days`.
     """

@@ -168,13 +168,13 @@ def _prepare_tls(put: Callable[[int, Any], None], request: Request) -> None:
     put(pycurl.OPT_CERTINFO, 1)
     if request.verify_tls:
         # A file, not a blob or a folder: only then does libcurl keep the parsed store for the next handshakes.
-        put(pycurl.CAINFO, request.ca_file or _default_ca_file())
+        put(pycurl.CAINFO, request.ca_file or default_ca_file())
     else:
         put(pycurl.SSL_VERIFYPEER, 0)
         put(pycurl.SSL_VERIFYHOST, 0)
 
 
 @lru_cache(maxsize=1)
-def _default_ca_file() -> str:
+def default_ca_file() -> str:
     system = ssl.get_default_verify_paths().cafile
     return system if system and Path(system).is_file() else certifi.where()

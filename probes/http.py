@@ -11,8 +11,9 @@ from probes.base import NO_PHASES, Phases, Probe, ProbeContext, ProbeResult
 from probes.curl import transport
 from probes.exchange import BODY_CAP, Exchange, Request, resolve_entry
 from probes.http_config import HttpConfig, wire_url
-from probes.http_verdict import down, judge, phases_of, timed_out, unknown
+from probes.http_verdict import down, judge, phases_of
 from probes.names import Addresses
+from probes.verdicts import timed_out, unknown
 
 _USER_AGENT = b"User-Agent: Pulseboard"
 _EXCERPT_BYTES = 4096

@@ -7,14 +7,22 @@ from http import HTTPStatus
 
 import pycurl
 
-from app.core.text import clean
 from app.domain.status import Outcome
 from probes.base import Phases, ProbeResult
 from probes.exchange import Exchange
 from probes.http_config import HttpConfig, status_ranges
 from probes.http_facts import charset, excerpt, facts_of
+from probes.verdicts import (
+    CERTIFICATE_MESSAGES,
+    EXPIRED,
+    TARGET_ERRNOS,
+    WRONG_NAME,
+    milliseconds,
+    one_line,
+    timed_out,
+    unknown,
+)
 
-_MAX_TEXT = 200
 _OUR_ERRORS = frozenset(
     {pycurl.E_FAILED_INIT, pycurl.E_OUT_OF_MEMORY, pycurl.E_INTERFACE_FAILED, pycurl.E_SSL_CACERT_BADFILE}
 )
@@ -24,26 +32,7 @@ _BROKEN_OFF = {
     pycurl.E_PARTIAL_FILE: ("body", "The answer ended before it was complete"),
     pycurl.E_BAD_CONTENT_ENCODING: ("body", "The answer's content encoding is broken"),
 }
-# What a target, or the network near it, answers; every other errno is about our own machine or its routes.
-_TARGET_ERRNOS = {
-    errno.ECONNREFUSED: "Connection refused",
-    errno.ECONNRESET: "Connection reset",
-    errno.EHOSTUNREACH: "No route to the host",
-    errno.ETIMEDOUT: "The host does not answer",
-}
-# OpenSSL's X509_V_ERR_* codes.
-_EXPIRED = 10
-_CERTIFICATE_MESSAGES = {
-    1: "Certificate is not valid for this name",  # what libcurl leaves when the names differ
-    9: "Certificate is not valid yet",
-    _EXPIRED: "Certificate expired",
-    18: "Certificate is self-signed",
-    19: "Certificate comes from an authority that is not trusted",
-    20: "Certificate comes from an authority that is not trusted",
-    21: "Certificate comes from an authority that is not trusted",
-    23: "Certificate was revoked",
-    62: "Certificate is not valid for this name",
-}
+_CERTIFICATE_MESSAGES = {**CERTIFICATE_MESSAGES, 1: CERTIFICATE_MESSAGES[WRONG_NAME]}  # what libcurl leaves
 
 
 def judge(config: HttpConfig, exchange: Exchange, timeout: float) -> ProbeResult:
@@ -60,11 +49,6 @@ def judge(config: HttpConfig, exchange: Exchange, timeout: float) -> ProbeResult
     )
 
 
-def unknown(cause: str, message: str) -> ProbeResult:
-    """The result of a run that says nothing about the target."""
-    return ProbeResult(Outcome.UNKNOWN, cause=cause, message=message)
-
-
 def down(cause: str, message: str, exchange: Exchange) -> ProbeResult:
     facts = facts_of(exchange)
     if exchange.body:
@@ -72,18 +56,14 @@ def down(cause: str, message: str, exchange: Exchange) -> ProbeResult:
     return ProbeResult(Outcome.DOWN, cause=cause, message=message, code=exchange.status or None, facts=facts)
 
 
-def timed_out(timeout: float, doing: str) -> str:
-    return f"No answer within {timeout:g} s ({doing})"
-
-
 def phases_of(exchange: Exchange, lookup_ms: float) -> Phases:
     connected, handshaken, first_byte = exchange.connected, exchange.handshaken, exchange.first_byte
     return Phases(
         dns=lookup_ms,
-        connect=_ms(connected) if connected else None,
-        tls=_ms(handshaken - connected) if handshaken else None,
-        first_byte=_ms(first_byte - (handshaken or connected)) if first_byte else None,
-        download=_ms(exchange.total - first_byte) if first_byte and not exchange.error else None,
+        connect=milliseconds(connected) if connected else None,
+        tls=milliseconds(handshaken - connected) if handshaken else None,
+        first_byte=milliseconds(first_byte - (handshaken or connected)) if first_byte else None,
+        download=milliseconds(exchange.total - first_byte) if first_byte and not exchange.error else None,
     )
 
 
@@ -94,7 +74,7 @@ def _failed(exchange: Exchange, timeout: float) -> ProbeResult:
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return down("timeout", timed_out(timeout, _reached(exchange)), exchange)
     if code in _OUR_ERRORS or not exchange.connected:
-        return unknown("internal", f"Our own trouble: {_one_line(exchange.error_text)}")
+        return unknown("internal", f"Our own trouble: {one_line(exchange.error_text)}")
     if code == pycurl.E_PEER_FAILED_VERIFICATION:
         return _not_trusted(exchange)
     return down(*_reason(exchange), exchange)
@@ -102,8 +82,8 @@ def _failed(exchange: Exchange, timeout: float) -> ProbeResult:
 
 def _not_connected(exchange: Exchange) -> ProbeResult:
     number = exchange.errno if exchange.opened else exchange.local_error
-    if exchange.opened and number in _TARGET_ERRNOS:
-        return down("connect", _TARGET_ERRNOS[number], exchange)
+    if exchange.opened and number in TARGET_ERRNOS:
+        return down("connect", TARGET_ERRNOS[number], exchange)
     if exchange.refused and not exchange.opened:
         rule, address = exchange.refused
         return unknown("policy", f"Address {address} may not be checked (rule {rule})")
@@ -114,19 +94,19 @@ def _not_trusted(exchange: Exchange) -> ProbeResult:
     message = _CERTIFICATE_MESSAGES.get(exchange.verify_result, "Certificate can't be verified")
     result = down("tls", message, exchange)
     days = -result.facts.get("certificate_days", 0)
-    if exchange.verify_result == _EXPIRED and days > 0:
+    if exchange.verify_result == EXPIRED and days > 0:
         return replace(result, message=f"{message} {days} day{'' if days == 1 else 's'} ago")
     return result
 
 
 def _reason(exchange: Exchange) -> tuple[str, str]:
     """Cause and message of a failure after the connection was made."""
-    code, text = exchange.error, _one_line(exchange.error_text)
+    code, text = exchange.error, one_line(exchange.error_text)
     if code in _TLS_ERRORS:
         return "tls", f"TLS handshake failed: {text}"
     if code in _BROKEN_OFF:
         return _BROKEN_OFF[code]
-    return "protocol", _TARGET_ERRNOS.get(exchange.errno, text or f"libcurl error {code}")
+    return "protocol", TARGET_ERRNOS.get(exchange.errno, text or f"libcurl error {code}")
 
 
 def _reached(exchange: Exchange) -> str:
@@ -152,11 +132,3 @@ def _status_text(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(clean(text).split())[:_MAX_TEXT]
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3) if seconds > 0 else 0.0

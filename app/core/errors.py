@@ -9,6 +9,9 @@ PulseboardError
 │   ├── Invalid            a value is wrong; carries the field's name (422)
 │   ├── Unauthenticated    no valid session or token (401)
 │   └── RateLimited        too many attempts; try again after `retry_after` seconds (429)
+├── ProbeError             ends a run of a check; becomes its result inside `probes` and never leaves it
+│   ├── TargetFailed       what the target did or did not do (DOWN)
+│   └── ProbeUnable        our own trouble, which says nothing about the target (UNKNOWN)
 ├── SealError              a sealed secret can't be opened with the present keys
 └── NotifyError            a message was not delivered
     ├── RetryableNotifyError   try again later, after `retry_after` seconds if the vendor said so
@@ -100,3 +103,19 @@ class RetryableNotifyError(NotifyError):
 
 class PermanentNotifyError(NotifyError):
     default = "The channel refused the message for good."
+
+
+class ProbeError(PulseboardError):
+    """Ends a run of a check. `cause` is one of ProbeResult's."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class TargetFailed(ProbeError):
+    """Only code that talked to the target may raise it."""
+
+
+class ProbeUnable(ProbeError):
+    """We could not look."""
