@@ -90,7 +90,7 @@ def advance(streak: Streak, observed: Status | None, policy: Policy) -> tuple[St
     if observed is None or streak.status is Status.PAUSED:
         return streak, None
     if observed is streak.status:
-        return replace(streak, candidate=None, count=0), None
+        return (streak if streak.candidate is None else replace(streak, candidate=None, count=0)), None
     count = streak.count + 1 if _continues(streak, observed) else 1
     if count < _needed(streak.status, observed, policy):
         return replace(streak, candidate=observed, count=count), None

@@ -42,8 +42,15 @@ class _Later(BaseRetryStrategy):
             wait_s = exception.wait_s
         else:
             wait_s = min(2.0**job.attempts, _LONGEST_WAIT_S)
-            logger.bind(job=job.id, error=type(exception).__name__).error("A delivery was cut off; trying again")
+            _tell(exception, job)
         return RetryDecision(retry_in={"milliseconds": round(wait_s * 1000)})
+
+
+def _tell(exception: BaseException, job: Job) -> None:
+    if isinstance(exception, (*DATABASE_AWAY, asyncio.CancelledError)):
+        logger.bind(job=job.id, error=type(exception).__name__).warning("A delivery was cut off; trying again")
+    else:
+        logger.bind(job=job.id).opt(exception=exception).error("A delivery failed; trying again")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,45 +21,41 @@ from models.result import Level
 from probes.base import ProbeResult
 
 _MAX_MESSAGE = 500
+_LEVELS = {level.name.lower(): level.value for level in Level}
 
-_ACCEPT = text(
+# One statement, so that what is refused changes nothing, and a batch costs one round trip.
+_STORE = text(
     """
-    UPDATE check_schedule s SET due_at = v.due_at, slot_at = NULL
-    FROM unnest(CAST(:ids AS int[]), CAST(:runs AS bigint[]), CAST(:dues AS timestamptz[])) AS v(check_id, run, due_at)
-    WHERE s.check_id = v.check_id AND s.run = v.run AND s.slot_at IS NOT NULL
-    RETURNING s.check_id, s.run
+    WITH run AS (
+        SELECT * FROM json_to_recordset(CAST(:runs AS json)) AS r(check_id int, run bigint, due_at timestamptz,
+            at timestamptz, status text, candidate text, count int, seq int, changed bool, outcome text,
+            latency_ms float8, message text, level int)
+    ), accepted AS (
+        UPDATE check_schedule s SET due_at = run.due_at, slot_at = NULL FROM run
+        WHERE s.check_id = run.check_id AND s.run = run.run AND s.slot_at IS NOT NULL
+        RETURNING s.check_id, s.run
+    ), state AS (
+        UPDATE check_state t SET status = r.status, candidate = r.candidate, count = r.count, seq = r.seq,
+            since = CASE WHEN r.changed THEN r.at ELSE t.since END, updated_at = now(), last_at = r.at,
+            last_outcome = r.outcome, last_latency_ms = r.latency_ms, last_message = r.message
+        FROM run r JOIN accepted a USING (check_id, run) WHERE t.check_id = r.check_id
+    ), hours AS (
+        INSERT INTO check_hour AS h (check_id, hour, up, degraded, down, unknown,
+            latency_count, latency_sum, latency_min, latency_max)
+        SELECT check_id, date_trunc('hour', at, 'UTC'), (level = :up)::int, (level = :degraded)::int,
+            (level = :down)::int, (level = :unknown)::int, (good IS NOT NULL)::int, coalesce(good, 0), good, good
+        FROM run JOIN accepted USING (check_id, run)
+        CROSS JOIN LATERAL (SELECT CASE WHEN level IN (:up, :degraded) THEN latency_ms END AS good) measured
+        ON CONFLICT (check_id, hour) DO UPDATE SET up = h.up + excluded.up, degraded = h.degraded + excluded.degraded,
+            down = h.down + excluded.down, unknown = h.unknown + excluded.unknown,
+            latency_count = h.latency_count + excluded.latency_count,
+            latency_sum = h.latency_sum + excluded.latency_sum,
+            latency_min = least(h.latency_min, excluded.latency_min),
+            latency_max = greatest(h.latency_max, excluded.latency_max)
+    )
+    SELECT check_id, run FROM accepted
     """
 )
-
-_STATE = text(
-    """
-    UPDATE check_state t
-    SET status = v.status, candidate = v.candidate, count = v.count, seq = v.seq,
-        since = coalesce(v.since, t.since), updated_at = now(), last_at = v.at, last_outcome = v.outcome,
-        last_latency_ms = v.latency, last_message = v.message
-    FROM unnest(CAST(:ids AS int[]), CAST(:statuses AS text[]), CAST(:candidates AS text[]), CAST(:counts AS int[]),
-        CAST(:seqs AS int[]), CAST(:sinces AS timestamptz[]), CAST(:ats AS timestamptz[]), CAST(:outcomes AS text[]),
-        CAST(:latencies AS float8[]), CAST(:messages AS text[]))
-        AS v(check_id, status, candidate, count, seq, since, at, outcome, latency, message)
-    WHERE t.check_id = v.check_id
-    """
-)
-
-_HOUR = text(
-    """
-    INSERT INTO check_hour AS h (check_id, hour, up, degraded, down, unknown,
-        latency_count, latency_sum, latency_min, latency_max)
-    SELECT * FROM unnest(CAST(:ids AS int[]), CAST(:hours AS timestamptz[]), CAST(:ups AS int[]),
-        CAST(:degradeds AS int[]), CAST(:downs AS int[]), CAST(:unknowns AS int[]), CAST(:latency_counts AS int[]),
-        CAST(:latencies AS float8[]), CAST(:minima AS real[]), CAST(:maxima AS real[]))
-    ON CONFLICT (check_id, hour) DO UPDATE SET up = h.up + excluded.up, degraded = h.degraded + excluded.degraded,
-        down = h.down + excluded.down, unknown = h.unknown + excluded.unknown,
-        latency_count = h.latency_count + excluded.latency_count, latency_sum = h.latency_sum + excluded.latency_sum,
-        latency_min = least(h.latency_min, excluded.latency_min),
-        latency_max = greatest(h.latency_max, excluded.latency_max)
-    """
-)
-
 _COPY = (
     "COPY check_result (check_id, at, latency_ms, dns_ms, connect_ms, tls_ms, first_byte_ms, download_ms, level, code, "
     "message) FROM STDIN (FORMAT binary)"
@@ -117,10 +114,8 @@ async def record(session: AsyncSession, runs: Sequence[Run]) -> int:
     """
     if not runs:
         return 0
-    accepted = await _accept(session, sorted(runs, key=lambda run: run.claim.check_id))
+    accepted = await _store(session, runs)
     if accepted:
-        await _store_states(session, accepted)
-        await _store_counts(session, accepted)
         await _copy_results(session, accepted)
     for run in accepted:
         if run.change:
@@ -133,49 +128,31 @@ async def record(session: AsyncSession, runs: Sequence[Run]) -> int:
     return len(runs) - len(accepted)
 
 
-async def _accept(session: AsyncSession, runs: Sequence[Run]) -> list[Run]:
-    values = {
-        "ids": [run.claim.check_id for run in runs],
-        "runs": [run.claim.run for run in runs],
-        "dues": [run.due_at for run in runs],
+async def _store(session: AsyncSession, runs: Sequence[Run]) -> list[Run]:
+    """Settle leases, states and counts; returns the runs that were accepted."""
+    # In one order, so that workers which store the same checks wait for each other instead of locking each other out.
+    ordered = sorted(runs, key=lambda run: run.claim.check_id)
+    values = {"runs": orjson.dumps([_row(run) for run in ordered]).decode()} | _LEVELS
+    held = set((await (await session.connection()).execute(_STORE, values)).all())
+    return [run for run in ordered if (run.claim.check_id, run.claim.run) in held]
+
+
+def _row(run: Run) -> dict[str, Any]:
+    return {
+        "check_id": run.claim.check_id,
+        "run": run.claim.run,
+        "due_at": run.due_at,
+        "at": run.at,
+        "status": run.streak.status,
+        "candidate": run.streak.candidate,
+        "count": run.streak.count,
+        "seq": run.streak.seq,
+        "changed": run.change is not None,
+        "outcome": run.result.outcome,
+        "latency_ms": run.result.latency_ms,
+        "message": run.message,
+        "level": run.level,
     }
-    held = {tuple(row) for row in await (await session.connection()).execute(_ACCEPT, values)}
-    return [run for run in runs if (run.claim.check_id, run.claim.run) in held]
-
-
-async def _store_states(session: AsyncSession, runs: Sequence[Run]) -> None:
-    values = {
-        "ids": [run.claim.check_id for run in runs],
-        "statuses": [run.streak.status.value for run in runs],
-        "candidates": [run.streak.candidate and run.streak.candidate.value for run in runs],
-        "counts": [run.streak.count for run in runs],
-        "seqs": [run.streak.seq for run in runs],
-        "sinces": [run.at if run.change else None for run in runs],
-        "ats": [run.at for run in runs],
-        "outcomes": [run.result.outcome.value for run in runs],
-        "latencies": [run.result.latency_ms for run in runs],
-        "messages": [run.message for run in runs],
-    }
-    await (await session.connection()).execute(_STATE, values)
-
-
-async def _store_counts(session: AsyncSession, runs: Sequence[Run]) -> None:
-    levels = [run.level for run in runs]
-    # An UP run alone has a latency that says something of the target.
-    latencies = [run.result.latency_ms if run.level in {Level.UP, Level.DEGRADED} else None for run in runs]
-    values: dict[str, list[Any]] = {
-        "ids": [run.claim.check_id for run in runs],
-        "hours": [run.at.replace(minute=0, second=0, microsecond=0) for run in runs],
-        "ups": [int(level is Level.UP) for level in levels],
-        "degradeds": [int(level is Level.DEGRADED) for level in levels],
-        "downs": [int(level is Level.DOWN) for level in levels],
-        "unknowns": [int(level is Level.UNKNOWN) for level in levels],
-        "latency_counts": [int(latency is not None) for latency in latencies],
-        "latencies": [latency or 0.0 for latency in latencies],
-        "minima": latencies,
-        "maxima": latencies,
-    }
-    await (await session.connection()).execute(_HOUR, values)
 
 
 async def _copy_results(session: AsyncSession, runs: Sequence[Run]) -> None:

@@ -73,7 +73,7 @@ async def claim_due(session: AsyncSession, limit: int, grace_s: float = LEASE_GR
     """
     rows = await (await session.connection()).execute(_CLAIM, {"limit": limit, "grace": grace_s})
     monotonic = clock.monotonic()
-    return [_claim(row, monotonic) for row in rows]
+    return [_claim(row, monotonic) for row in rows.all()]
 
 
 def _claim(row: Any, monotonic: float) -> Claim:
