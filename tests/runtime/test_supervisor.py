@@ -24,6 +24,12 @@ with open("{name}.starts", "a") as file:
 {then}
 """
 SLEEPS = "time.sleep(600)"
+FINISHES = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(open("finished", "w").close()))
+open("works", "w").close()
+time.sleep(600)
+"""
 IGNORES_TERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(600)"
 
 
@@ -99,6 +105,13 @@ def test_a_termination_ends_everything_with_exit_code_0(folder: Path) -> None:
         assert run.stop() == 0
         assert all(is_gone(pid) for pid in pids)
         assert running_url(folder / "data") is None
+
+
+def test_a_child_may_finish_its_work_before_it_ends(folder: Path) -> None:
+    with supervised(folder, children=child("one", FINISHES)) as run:
+        wait_until((folder / "works").exists, "the child to work")
+        assert run.stop() == 0
+        assert (folder / "finished").exists()
 
 
 def test_a_signal_while_a_step_runs_ends_it_with_exit_code_0(folder: Path) -> None:
