@@ -12,7 +12,7 @@ from sqlalchemy import exc as sa_errors
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.core.errors import StartError
+from app.core.errors import NotFound, StartError
 from app.live.bus import Bus, BusMessage, Topic
 
 _ANNOUNCEMENTS = "announcements"
@@ -45,12 +45,18 @@ class Database:
         """Commit at the end, roll back on an exception.
 
         Raises TimeoutError after `deadline_s` seconds, and the 5 to 10 more that the driver gives a server that hangs
-        to answer its request to cancel; after that the connection is closed, and the next one is new.
+        to answer its request to cancel; after that the connection is closed, and the next one is new. Raises NotFound
+        when asked for a number that is too large to be of any row.
         """
         async with asyncio.timeout(self.deadline_s):
             async with AsyncSession(self.engine, expire_on_commit=False) as session:
-                async with session.begin():
-                    yield session
+                try:
+                    async with session.begin():
+                        yield session
+                except sa_errors.DataError as error:
+                    if isinstance(error.orig, psycopg.errors.NumericValueOutOfRange):
+                        raise NotFound() from None
+                    raise
                 waiting = session.info.get(_ANNOUNCEMENTS, [])
         await self.bus.publish(waiting)
 

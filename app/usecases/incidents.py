@@ -96,7 +96,7 @@ async def opening_evidence(session: AsyncSession, actor: Actor, number: int) -> 
         select(Transition.evidence)
         .where(Transition.check_id == incident.check_id, Transition.team_id == actor.team_id)
         .where(col(Transition.at) >= incident.opened_at)
-        .order_by(col(Transition.seq))
+        .order_by(col(Transition.at))
     )
     return dict((await session.exec(query)).first() or {})
 

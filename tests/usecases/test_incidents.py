@@ -88,6 +88,13 @@ async def test_another_teams_incident_does_not_exist(people: People, name: str) 
         await do(people, people.zoe, (READS | WRITES)[name])
 
 
+async def test_a_number_that_no_incident_can_have_is_not_found(people: People) -> None:
+    for number in (0, -1, 2**31, 10**30):
+        with pytest.raises(NotFound):
+            async with people.database.transaction() as session:
+                await incidents.get_incident(session, people.ann, number)
+
+
 async def test_a_list_holds_only_the_teams_own(people: People) -> None:
     async with people.database.transaction() as session:
         assert [view.incident.number for view in await incidents.list_incidents(session, people.vic)] == [NUMBER]
