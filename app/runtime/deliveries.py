@@ -70,6 +70,7 @@ class Deliveries:
         self._means = means
         self._app = self._make_app()
         self._task: asyncio.Task[None] | None = None
+        self._in_hand: set[int] = set()
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run_for_ever(), name="deliveries")
@@ -106,14 +107,22 @@ class Deliveries:
 
     async def deliver(self, delivery_id: int) -> None:
         """One attempt at one message; raises TryLater when it is to be tried again."""
+        if delivery_id in self._in_hand:  # after a long time without a database the job looks as if we were dead
+            raise TryLater(_PAUSE_S)
+        self._in_hand.add(delivery_id)
+        try:
+            wait_s = await self._deliver(delivery_id)
+        finally:
+            self._in_hand.discard(delivery_id)
+        if wait_s is not None:
+            raise TryLater(wait_s)
+
+    async def _deliver(self, delivery_id: int) -> float | None:
         async with self._database.transaction() as session:
             found = await owed(session, delivery_id, self._means.sealer, self._means.public_url)
         if found is None:
-            return
-        attempt = await self._attempt(found)
-        wait_s = await self._settle(found, attempt)
-        if wait_s is not None:
-            raise TryLater(wait_s)
+            return None
+        return await self._settle(found, await self._attempt(found))
 
     async def _attempt(self, found: Owed) -> Attempt:
         started = clock.monotonic()

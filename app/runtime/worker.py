@@ -99,15 +99,14 @@ class Worker:
         return True
 
     async def _stop_parts(self) -> None:
+        await asyncio.gather(*[loop.stop() for loop in (self._house, self._heart, self._stalled)])
         await self.scheduler.stop()
         sending = asyncio.create_task(self.deliveries.stop())
-        for loop in (self._stalled, self._house, self._heart):
-            await loop.stop()
         unfinished = await self.checker.stop(_RUNS_END_S)
-        await sending
         with suppress(*DATABASE_AWAY):
             await self.recorder.stop()
             await self._sign_off(unfinished)
+        await sending
         self._lag.stop()
         if self._starting is not None:
             self._starting.cancel()
@@ -146,12 +145,10 @@ class Worker:
 
 def run_worker(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then end within STOP_S seconds; a second signal ends at once. Raises StartError."""
-    clean = uvloop.run(_main(settings))
-    if not clean:
-        os._exit(0)
+    uvloop.run(_main(settings))
 
 
-async def _main(settings: Settings) -> bool:
+async def _main(settings: Settings) -> None:
     stop = asyncio.Event()
 
     def on_signal() -> None:
@@ -166,4 +163,5 @@ async def _main(settings: Settings) -> bool:
     worker = Worker(settings, url, sealer, probe_policy(own_ports(settings, url)))
     worker.start()
     await stop.wait()
-    return await worker.stop()
+    if not await worker.stop():
+        os._exit(0)  # without waiting for what hangs

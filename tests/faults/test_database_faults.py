@@ -11,7 +11,7 @@ from app.db.session import Database
 from tests.builders import add_channel, add_fleet
 from tests.faults.conftest import FragileServer, resume
 from tests.kit.eventually import rows, until, value
-from tests.kit.ledger import open_ledger
+from tests.kit.ledger import Behaviour, open_ledger
 from tests.kit.logs import watch_logs
 from tests.kit.targets import open_target
 from tests.kit.worker import running_worker
@@ -99,6 +99,31 @@ async def test_a_worker_outlives_a_killed_server_and_its_messages_leave_afterwar
         await _nothing_was_called_down(fragile_database)
         target.status = 500
         await ledger.wait_for(1, within_s=30)
+
+
+async def test_a_message_that_was_accepted_while_the_database_was_away_is_not_sent_again(
+    fragile_server: FragileServer, fragile_database: Database, tmp_path: Path
+) -> None:
+    async with (
+        open_target(500) as target,
+        open_ledger(tmp_path / "ledger.jsonl") as ledger,
+        running_worker(fragile_server.url, tmp_path),
+    ):
+        ledger.mode(Behaviour.HOLD_AFTER_READ)
+        await _add_checks(fragile_database, target.url, ledger.url)
+        await ledger.wait_until(lambda: ledger.holding == 5, 30)
+        with watch_logs() as logs:
+            fragile_server.kill()
+            await logs.wait_for(AWAY)
+            ledger.mode(Behaviour.OK)
+            ledger.release()
+            await ledger.wait_until(lambda: ledger.holding == 0)
+            await asyncio.sleep(2.5)  # the lease of the messages' jobs runs out
+            fragile_server.server.launch()
+            await logs.wait_for(BACK)
+        await until(fragile_database, "SELECT count(*) = 5 AND bool_and(state = 'sent') FROM delivery")
+        await until(fragile_database, "SELECT bool_and(status = 'succeeded') FROM procrastinate_jobs")
+        assert len(ledger.entries) == 5
 
 
 async def test_a_worker_starts_while_the_database_is_away(

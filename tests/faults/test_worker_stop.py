@@ -5,6 +5,7 @@ from pathlib import Path
 
 from app.db.session import Database
 from tests.builders import add_channel, add_fleet
+from tests.faults.conftest import FragileServer
 from tests.kit.eventually import rows, until, value
 from tests.kit.ledger import Behaviour, open_ledger
 from tests.kit.targets import open_target
@@ -64,3 +65,13 @@ async def test_the_second_request_ends_a_worker_at_once(database: Database, data
             worker.send(signal.SIGINT)
             assert worker.wait_for_end() == 0
     assert await value(database, HELD) == 1
+
+
+async def test_a_worker_ends_without_its_database(
+    fragile_server: FragileServer, fragile_database: Database, tmp_path: Path
+) -> None:
+    with worker_process(fragile_server.url, tmp_path) as worker:
+        await until(fragile_database, "SELECT count(*) = 1 FROM worker_seen")
+        fragile_server.kill()
+        worker.send(signal.SIGTERM)
+        assert worker.wait_for_end() == 0

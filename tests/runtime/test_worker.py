@@ -20,6 +20,7 @@ async def test_a_due_check_is_run_and_its_result_stored(database: Database, open
             )
     ((level, code, latency),) = await rows(database, "SELECT level, code, latency_ms FROM check_result")
     assert (level, code) == (1, 200)
+    assert await rows(database, "SELECT count(*) FROM check_result_default") == [(0,)]
     assert latency > 0
 
 
