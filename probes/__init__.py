@@ -5,5 +5,6 @@ from typing import Any
 from probes.base import Probe
 from probes.http import HTTP
 from probes.tcp import TCP
+from probes.tls import TLS
 
-PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP, TCP)}
+PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP, TCP, TLS)}

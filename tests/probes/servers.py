@@ -1,6 +1,7 @@
 """Real servers of a few lines, for TCP and UDP on one port of the loopback."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -50,8 +51,7 @@ async def serving(
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            writer.close()
-            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+            await asyncio.gather(_shut(writer), return_exceptions=True)
             seen.writers.discard(writer)
             if not seen.writers:
                 seen.quiet.set()
@@ -70,6 +70,11 @@ async def serving(
     finally:
         udp.close()
         await asyncio.sleep(0)
+
+
+async def _shut(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    await writer.wait_closed()
 
 
 @asynccontextmanager
@@ -97,3 +102,30 @@ async def saying(*lines: bytes, tls: ssl.SSLContext | None = None) -> AsyncItera
 
     async with serving(talk, tls=tls, answer=lambda data: lines[0] if lines else b"") as server:
         yield server
+
+
+@asynccontextmanager
+async def upgrading(context: ssl.SSLContext, *dialogue: tuple[bytes, bytes]) -> AsyncIterator[int]:
+    """A server that hears and says each pair and then makes a TLS handshake; yields its port. For one connection.
+
+    In a thread, because asyncio's own servers send no TLS alert and can't upgrade a stream before Python 3.12.
+    """
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            for heard, said in dialogue:
+                if heard:
+                    assert connection.recv(100).startswith(heard)
+                connection.sendall(said)
+            try:
+                with context.wrap_socket(connection, server_side=True) as secure:
+                    secure.recv(1)
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        served = asyncio.ensure_future(asyncio.to_thread(serve, listener))
+        yield listener.getsockname()[1]
+        await served
