@@ -4,7 +4,10 @@ from typing import Any
 
 from probes.base import Probe
 from probes.http import HTTP
+from probes.redis import REDIS
+from probes.smtp import SMTP
+from probes.ssh import SSH
 from probes.tcp import TCP
 from probes.tls import TLS
 
-PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP, TCP, TLS)}
+PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP, TCP, TLS, SMTP, SSH, REDIS)}

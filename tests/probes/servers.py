@@ -105,8 +105,12 @@ async def saying(*lines: bytes, tls: ssl.SSLContext | None = None) -> AsyncItera
 
 
 @asynccontextmanager
-async def upgrading(context: ssl.SSLContext, *dialogue: tuple[bytes, bytes]) -> AsyncIterator[int]:
-    """A server that hears and says each pair and then makes a TLS handshake; yields its port. For one connection.
+async def upgrading(
+    context: ssl.SSLContext, *dialogue: tuple[bytes, bytes], secure: tuple[tuple[bytes, bytes], ...] = ()
+) -> AsyncIterator[int]:
+    """A server that hears and says each pair, makes a TLS handshake, and goes on with `secure`; yields its port.
+
+    It serves one connection.
 
     In a thread, because asyncio's own servers send no TLS alert and can't upgrade a stream before Python 3.12.
     """
@@ -115,13 +119,11 @@ async def upgrading(context: ssl.SSLContext, *dialogue: tuple[bytes, bytes]) -> 
         connection, _ = listener.accept()
         with connection:
             connection.settimeout(10)
-            for heard, said in dialogue:
-                if heard:
-                    assert connection.recv(100).startswith(heard)
-                connection.sendall(said)
+            _converse(connection, dialogue)
             try:
-                with context.wrap_socket(connection, server_side=True) as secure:
-                    secure.recv(1)
+                with context.wrap_socket(connection, server_side=True) as upgraded:
+                    _converse(upgraded, secure)
+                    upgraded.recv(1)
             except OSError:
                 return
 
@@ -129,3 +131,10 @@ async def upgrading(context: ssl.SSLContext, *dialogue: tuple[bytes, bytes]) -> 
         served = asyncio.ensure_future(asyncio.to_thread(serve, listener))
         yield listener.getsockname()[1]
         await served
+
+
+def _converse(connection: socket.socket, dialogue: tuple[tuple[bytes, bytes], ...]) -> None:
+    for heard, said in dialogue:
+        if heard:
+            assert connection.recv(1000).startswith(heard)
+        connection.sendall(said)
