@@ -54,6 +54,9 @@ class ServiceView:
     def id(self) -> int:
         return self.service.id or 0
 
+    def check(self, check_id: int) -> CheckView | None:
+        return next((view for view in self.checks if view.id == check_id), None)
+
     @property
     def is_paused(self) -> bool:
         return bool(self.checks) and all(view.check.paused for view in self.checks)

@@ -29,8 +29,7 @@ class CheckForm:
         self._changed = changed
         self._kind = str(self._stored.get("kind", next(iter(PROBES))))
         if not stored and len(PROBES) > 1:
-            kinds = ui.select({kind: probe.title for kind, probe in PROBES.items()}, value=self._kind, label="Kind")
-            kinds.on_value_change(lambda event: self._choose(event.value))
+            self._draw_kinds()
         self._box = ui.element("div")
         self._draw()
 
@@ -72,6 +71,13 @@ class CheckForm:
         box.clear()
         with box:
             trial(result, Policy(degraded_ms=values["degraded_ms"]))
+
+    def _draw_kinds(self) -> None:
+        with ui.element("div").classes("form-field"):
+            label = Text("Kind", "label").classes("form-label")
+            kinds = ui.select({kind: probe.title for kind, probe in PROBES.items()}, value=self._kind)
+            kinds.props["for"] = label.props["for"] = kinds.html_id
+            kinds.on_value_change(lambda event: self._choose(event.value))
 
     def _choose(self, kind: str) -> None:
         self._kind = kind

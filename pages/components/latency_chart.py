@@ -14,6 +14,7 @@ from pages import session as page_session
 from pages.components.browser import zone
 from pages.components.latency_figure import PHASE_WORDS, View, figure, mark_times, points, x_range
 from pages.components.parts import Text
+from pages.components.plot import Plot
 
 _LINE, _FAILED, _UNKNOWN = 0, 1, 2
 
@@ -27,19 +28,18 @@ class LatencyChart:
         self._series: Series | None = None
         self._view: View | None = None
         self._with_phases = False
-        self._is_drawn = False
         with ui.element("section").classes("card chart-card").props('data-testid="latency-chart"'):
             with ui.element("div").classes("card-title wrap"):
                 Text("Response time", "h2")
                 self._figures = Text("").classes("muted num").props('data-testid="percentiles"')
                 ui.element("span").classes("spacer")
                 self._draw_legend()
-            self._plot = ui.plotly({"data": (), "layout": {}}).classes("chart")
-            self._plot.on("plotly_afterplot", self._note_drawn, args=[])
+            self._plot = Plot({"data": (), "layout": {}}).classes("chart")
             self._note = Text("", "div").classes("chart-note")
 
-    async def load(self) -> None:
+    async def load(self, check: CheckView) -> None:
         """Read the series and the incidents, and draw."""
+        self._check = check
         now, local, actor = clock.now(), await zone(), page_session.actor()
         async with page_session.transaction() as session:
             series = await history.latency(session, actor, self._check.id, self._span, now)
@@ -72,11 +72,9 @@ class LatencyChart:
         old, self._view = self._series, view
         assert old is not None  # noqa: S101  `follow` looked
         self._series = joined(old, new, view)
-        if self._with_phases or not self._is_drawn or not old.at:
+        if self._with_phases or not old.at:
             self._draw()
             return
-        # The figure is kept whole for browsers that connect again; this one gets only what is new.
-        self._plot.figure = figure(self._series, view, phases=False)
         added = points(_from(self._series, len(self._series.at) - len(new.at) - 1), view)
         line = {name: (column[1:],) for name, column in added.items()}
         self._plot.run_plot_method("extendTraces", line, (_LINE,))
@@ -112,9 +110,6 @@ class LatencyChart:
         self._legend.props["aria-pressed"] = str(self._with_phases).lower()
         if self._series is not None:
             self._draw()
-
-    def _note_drawn(self) -> None:
-        self._is_drawn = True
 
 
 def joined(old: Series, new: Series, view: View) -> Series:

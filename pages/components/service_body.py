@@ -108,16 +108,16 @@ class ServiceBody:
     async def _load(self) -> None:
         await self._read(strip=True)
         if self._panel is not None:
-            await self._panel.load()
+            await self._panel.load(self._view)
 
     async def _follow(self, topics: set[Topic]) -> None:
         before = self._view
         await self._read(strip=topics != {Topic.CHECKS} or clock.monotonic() - self._strip_at >= _STRIP_EVERY_S)
-        if _versions(before) != _versions(self._view):
+        if _ids(before) != _ids(self._view):
             self._draw()
             topics = topics | {Topic.RESYNC}
         if self._panel is not None:
-            await self._panel.follow(topics)
+            await self._panel.follow(self._view, topics)
 
     async def _read(self, *, strip: bool) -> None:
         """Read the service's state, and show it at the top."""
@@ -147,13 +147,13 @@ class ServiceBody:
         ui.navigate.history.replace(place.href)
         self._draw()
         if self._panel is not None:
-            await self._panel.load()
+            await self._panel.load(self._view)
 
     @property
     def _check(self) -> CheckView | None:
         """The check that is shown: the one of the address, else the first."""
-        found = self._view.checks
-        return next((check for check in found if check.id == self._place.check_id), found[0] if found else None)
+        chosen = self._view.check(self._place.check_id)
+        return chosen or next(iter(self._view.checks), None)
 
     def _draw(self) -> None:
         tab, check = self._place.tab, self._check
@@ -178,7 +178,7 @@ class ServiceBody:
 
     def _draw_panel(self, tab: str, check: CheckView | None) -> Panel | None:
         if tab == "incidents":
-            return IncidentsPanel(self._view)
+            return IncidentsPanel()
         if tab == "settings":
             return SettingsPanel(self._view)
         if check is None:
@@ -194,9 +194,9 @@ class ServiceBody:
             link("All services", "/services", "primary")
 
 
-def _versions(view: ServiceView) -> list[tuple[int, int]]:
-    """Changes when checks were added, edited, paused or deleted."""
-    return [(check.id, check.check.version) for check in view.checks]
+def _ids(view: ServiceView) -> list[tuple[int, str]]:
+    """Changes when checks were added, deleted, or look at something else."""
+    return [(check.id, check.label) for check in view.checks]
 
 
 class Follower:

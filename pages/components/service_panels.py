@@ -17,58 +17,67 @@ from pages.components.moment import Lasting, Moment
 from pages.components.parts import Text, pill
 from pages.components.results import Results
 
+_LAST = 8
+
 
 class Panel(Protocol):
     """`load` reads everything anew, also after the connection was lost; `follow` takes what the bus told of."""
 
-    async def load(self) -> None: ...
+    async def load(self, view: ServiceView) -> None: ...
 
-    async def follow(self, topics: set[Topic]) -> None: ...
+    async def follow(self, view: ServiceView, topics: set[Topic]) -> None: ...
 
 
 class OverviewPanel:
-    """The response times."""
+    """The response times, and the very last results."""
 
     def __init__(self, check: CheckView, span: Range) -> None:
+        self._check_id = check.id
         self._chart = LatencyChart(check, span)
+        Text("Last checks", "h2").classes("panel-title")
+        self._last = ChecksPanel(check, _LAST)
 
-    async def load(self) -> None:
-        await self._chart.load()
+    async def load(self, view: ServiceView) -> None:
+        check = view.check(self._check_id)
+        if check is not None:
+            await self._chart.load(check)
+            await self._last.load(view)
 
-    async def follow(self, topics: set[Topic]) -> None:
-        if topics == {Topic.CHECKS}:
-            await self._chart.follow()
-        else:
-            await self._chart.load()
+    async def follow(self, view: ServiceView, topics: set[Topic]) -> None:
+        if topics != {Topic.CHECKS}:
+            await self.load(view)
+            return
+        await self._chart.follow()
+        await self._last.load(view)
 
 
 class ChecksPanel:
     """The last results of one check."""
 
-    def __init__(self, check: CheckView) -> None:
+    def __init__(self, check: CheckView, limit: int = 50) -> None:
         self._check_id = check.id
+        self._limit = limit
         self._results = Results()
 
-    async def load(self) -> None:
+    async def load(self, _: ServiceView) -> None:
         async with page_session.transaction() as session:
-            found = await history.last_results(session, page_session.actor(), self._check_id)
+            found = await history.last_results(session, page_session.actor(), self._check_id, self._limit)
         self._results.show(found)
 
-    async def follow(self, topics: set[Topic]) -> None:
+    async def follow(self, view: ServiceView, topics: set[Topic]) -> None:
         if topics & {Topic.CHECKS, Topic.RESYNC}:
-            await self.load()
+            await self.load(view)
 
 
 class IncidentsPanel:
     """The service's incidents, newest first."""
 
-    def __init__(self, view: ServiceView) -> None:
-        self._service_id = view.id
+    def __init__(self) -> None:
         self._box = ui.element("div")
 
-    async def load(self) -> None:
+    async def load(self, view: ServiceView) -> None:
         async with page_session.transaction() as session:
-            found = await incidents.list_incidents(session, page_session.actor(), service_id=self._service_id)
+            found = await incidents.list_incidents(session, page_session.actor(), service_id=view.id)
         self._box.clear()
         with self._box:
             if found:
@@ -78,9 +87,9 @@ class IncidentsPanel:
                     Text("No incidents", "h2")
                     Text("When a check of this service fails for good, the incident shows up here.", "p")
 
-    async def follow(self, topics: set[Topic]) -> None:
+    async def follow(self, view: ServiceView, topics: set[Topic]) -> None:
         if topics & {Topic.INCIDENTS, Topic.RESYNC}:
-            await self.load()
+            await self.load(view)
 
 
 def no_checks(view: ServiceView, *, may_manage: bool) -> None:

@@ -27,7 +27,7 @@ class SettingsPanel:
         self._service_id = view.id
         self._box = ui.element("div").classes("stack")
 
-    async def load(self) -> None:
+    async def load(self, _: ServiceView) -> None:
         actor = page_session.actor()
         async with page_session.transaction() as session:
             found = await checks.public_checks(session, actor, self._service_id, page_session.context().sealer)
@@ -40,9 +40,9 @@ class SettingsPanel:
                     words = "Add another check" if found else "Add a check"
                     link(words, f"/services/{self._service_id}/checks/new")
 
-    async def follow(self, topics: set[Topic]) -> None:
+    async def follow(self, view: ServiceView, topics: set[Topic]) -> None:
         if topics & {Topic.SERVICES, Topic.RESYNC}:
-            await self.load()
+            await self.load(view)
 
     def _draw(self, check: CheckPublic, *, may_manage: bool) -> None:
         probe = PROBES[check.kind]
