@@ -23,7 +23,7 @@ from app.live.board import TeamBoard
 from app.live.postgres_bus import PostgresBus
 from app.live.presence import Presence
 from app.usecases.context import Context
-from app.usecases.passwords import Passwords
+from app.usecases.passwords import COST, Passwords
 from app.usecases.sign_in import SignIn
 from app.usecases.tokens import Tokens
 from app.web.feed import Feed
@@ -38,26 +38,30 @@ _GRACE_S = 3
 def run_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; raises StartError when the process can't start."""
     with _listen(settings.host, settings.port) as listener:
-        app = build_app(settings)
-        config = uvicorn.Config(
-            app,
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-            # NiceGUI's addresses hold the ids that prove who a socket is: no log of accesses.
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
-        uvloop.run(uvicorn.Server(config).serve(sockets=[listener]))
+        uvloop.run(make_server(build_app(settings)).serve(sockets=[listener]))
 
 
-def build_app(settings: Settings) -> FastAPI:
+def make_server(app: FastAPI) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        # NiceGUI's addresses hold the ids that prove who a socket is: no log of accesses.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    return uvicorn.Server(config)
+
+
+def build_app(settings: Settings, password_cost: int = COST) -> FastAPI:
     """The whole web process as one ASGI app; it opens connections only when its lifespan starts.
 
-    Raises StartError when DATABASE_URL is missing or the master key can't be used. `app.state.context` is the Context.
+    `app.state.context` is the Context; `password_cost` is bcrypt's. Raises StartError when there is no database to use
+    or the master key can't be read.
     """
-    context = _make_context(settings)
+    context = _make_context(settings, password_cost)
     viewers = Live(context.database.bus, context.boards)
     presence = Presence(context.database.bus)
     feed = Feed(context.database, context.boards, viewers.hurry, presence.with_viewers)
@@ -78,11 +82,11 @@ def build_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _make_context(settings: Settings) -> Context:
+def _make_context(settings: Settings, password_cost: int) -> Context:
     url = database_url(settings)
     master = crypto.load_or_create_key(open_data_dir(settings.data_dir), settings.secret_key)
     database = Database(make_engine(url), PostgresBus(libpq_url(url)))
-    passwords, tokens = Passwords(crypto.pepper(master)), Tokens(crypto.signing_key(master))
+    passwords, tokens = Passwords(crypto.pepper(master), password_cost), Tokens(crypto.signing_key(master))
     boards: dict[int, TeamBoard] = {}
     return Context(
         settings=settings,

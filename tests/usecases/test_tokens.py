@@ -13,7 +13,8 @@ from app.core import clock
 from app.core.errors import StartError, Unauthenticated
 from app.usecases.tokens import Audience, Claims, Tokens
 
-KEY = b"k" * 32
+# Long enough for every HMAC, so that only the choice of algorithms can refuse the others.
+KEY = b"k" * 64
 TOKENS = Tokens(KEY)
 
 

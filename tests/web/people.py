@@ -90,9 +90,9 @@ class PageSocket:
         await self._connection.send("42" + json.dumps([event, data]))
 
     async def ask(self, event: str, data: Any) -> Any:
-        """Emit and wait for what the handler returns."""
+        """Emit and wait until the handler is done; returns what it returned, None for nothing."""
         await self._connection.send("420" + json.dumps([event, data]))
-        return json.loads((await self.wait_for("430"))[3:])[0]
+        return next(iter(json.loads((await self.wait_for("430"))[3:])), None)
 
     async def wait_for(self, start: str) -> str:
         """The next message that begins so."""

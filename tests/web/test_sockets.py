@@ -57,13 +57,12 @@ async def test_events_replayed_by_another_persons_socket_are_not_heard(
     assert [change.data for change in changes] == [{"user_id": ann.user.id}]
 
 
-@pytest.mark.parametrize("event", ["event", "ack", "log", "javascript_response", "handshake", "nothing"])
-@pytest.mark.parametrize("data", [None, 5, "x", [], {}, {"client_id": 5}, {"client_id": ["a"]}, {"client_id": "x"}])
-async def test_a_malformed_message_harms_nobody(ann: Person, event: str, data: Any) -> None:
+@pytest.mark.parametrize("event", ["event", "ack", "log", "javascript_response", "handshake"])
+@pytest.mark.parametrize("data", [None, 5, [], {"client_id": 5}, {"client_id": ["a"]}, {"client_id": "x"}, "own"])
+async def test_a_malformed_message_is_dropped_quietly(ann: Person, event: str, data: Any) -> None:
     page = await ann.open_page()
     async with joined_socket(ann, page) as socket:
-        await socket.emit(event, {"client_id": page.client_id} if data == {} else data)
-        await socket.settled()
+        assert not await socket.ask(event, {"client_id": page.client_id} if data == "own" else data)
 
 
 async def test_a_socket_cannot_join_another_persons_page_afterwards(ann: Person, bob: Person) -> None:
