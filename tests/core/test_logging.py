@@ -95,7 +95,7 @@ def test_a_terminal_gets_one_readable_line_without_control_characters() -> None:
     terminal = Terminal()
     before = logging.root.handlers[:]
     set_up_logging("worker", "INFO", terminal)
-    logger.bind(check=7, answer="\x1b[2Jgone\nmore").warning("The check failed")
+    logger.bind(check=7, answer="\x1b[2Jgone\nmore").warning("The check failed\x1b[2J\nand went")
     logger.debug("Not shown")
     logger.remove()
     logging.root.handlers[:] = before
