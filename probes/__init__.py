@@ -3,11 +3,13 @@
 from typing import Any
 
 from probes.base import Probe
+from probes.dns import DNS
 from probes.http import HTTP
 from probes.redis import REDIS
 from probes.smtp import SMTP
 from probes.ssh import SSH
 from probes.tcp import TCP
 from probes.tls import TLS
+from probes.udp import UDP
 
-PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP, TCP, TLS, SMTP, SSH, REDIS)}
+PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP, TCP, TLS, DNS, SMTP, SSH, REDIS, UDP)}
