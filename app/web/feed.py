@@ -244,4 +244,7 @@ class Feed:
 
 def _put(board: TeamBoard, services: Iterable[tuple[ServiceRow, list[CheckRow]]]) -> None:
     for row, checks in services:
+        # First as news: a service put anew replaces the state of its checks and adds no point to their strips.
+        for check in checks:
+            board.put_check(check)
         board.put_service(row, checks)
