@@ -1,10 +1,13 @@
 """The commands that do one thing with the database and end: prepare, seed the demo, make an account."""
 
 import asyncio
+import socket
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
+from app.core import clock
 from app.core.crypto import Sealer, load_or_create_key, pepper
 from app.core.settings import Settings
 from app.db.embedded import EmbeddedPostgres, running_url
@@ -15,6 +18,8 @@ from app.runtime.zoo import DEMO_CAST
 from app.usecases.accounts import create_user, ensure_setup_token, new_user
 from app.usecases.demo import ADMIN, PASSWORD, seed_demo
 from app.usecases.passwords import Passwords
+
+_ZOO_PATIENCE_S = 30.0
 
 
 @contextmanager
@@ -59,6 +64,7 @@ def seed(settings: Settings, zoo_port: int) -> str:
     with database_url(settings) as url:
         upgrade(url)
         asyncio.run(run(url))
+    _wait_for(zoo_port)
     return f"Sign in as {ADMIN} with the password: {PASSWORD}"
 
 
@@ -74,6 +80,15 @@ def add_user(settings: Settings, values: dict[str, Any]) -> str:
     with database_url(settings) as url:
         upgrade(url)
         return asyncio.run(run(url))
+
+
+def _wait_for(port: int) -> None:
+    """Return when somebody listens there; a zoo that doesn't come is a sight of its own, not a reason to stop."""
+    deadline = clock.monotonic() + _ZOO_PATIENCE_S
+    while clock.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
 
 
 @asynccontextmanager

@@ -61,7 +61,8 @@ def _plan(settings: Settings, data_dir: Path, demo: bool) -> Plan:
     children = [replace(child, waits_at_gate=True) for child in (_command("web"), *workers)]
     if demo:
         zoo = ("-m", "app.runtime.zoo", "--cast", "demo", "--port-base", str(ZOO_PORT))
-        children.insert(0, Child("zoo", (sys.executable, *zoo)))
+        # Before the steps, which wait for it: the first checks must find its services there.
+        children.insert(0, Child("zoo", (sys.executable, *zoo), waits_at_gate=True))
     return Plan(
         children=tuple(children),
         steps=steps,

@@ -128,9 +128,11 @@ async def _bring_in_line(
     if step is Step.RESOLVE:
         incident.status = IncidentStatus.RESOLVED
         incident.resolved_at = judged.at
-    elif step is Step.ESCALATE:
-        incident.severity = SEVERITY[Status.DOWN]
+    else:
+        # The title says how it is now, the severity how bad it was at its worst.
         incident.title = _title(judged)
+        if step is Step.ESCALATE:
+            incident.severity = SEVERITY[Status.DOWN]
     incident.version += 1
     await session.flush()
     announce(session, Topic.INCIDENTS, judged.team_id, ids=[incident.id])
@@ -173,8 +175,9 @@ async def _service_name(session: AsyncSession, service_id: int) -> str:
 
 
 def _title(judged: Judged) -> str:
-    word = "is down" if judged.change.after is Status.DOWN else "is slow"
-    return f"{judged.service} {word}" + (f": {judged.message}" if judged.message else "")
+    if judged.change.after is Status.DOWN:
+        return f"{judged.service} is down" + (f": {judged.message}" if judged.message else "")
+    return f"{judged.service} is slow: {judged.result.latency_ms or 0:,.0f} ms"
 
 
 async def _write_timeline(session: AsyncSession, judged: Judged, incident: Incident | None) -> None:
