@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,18 +29,20 @@ _GOAL_START_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A running `pulseboard serve`, and how long it took to say that it is ready."""
+    """A running `pulseboard serve`; how long it took to say that it is ready, and the CPU seconds that this took."""
 
     process: "subprocess.Popen[str]"
     folder: Path
     port: int
     start_s: float
+    start_cpu_s: float
 
     def parts(self) -> dict[str, list[psutil.Process]]:
         """Its processes by name; the first of each is the one to kill."""
         found: defaultdict[str, list[psutil.Process]] = defaultdict(list)
         for process in kit.family(self.process.pid):
-            found[_part(process)].append(process)
+            with suppress(psutil.NoSuchProcess):
+                found[_part(process)].append(process)
         return dict(found)
 
     def is_ready(self) -> bool:
@@ -61,7 +63,8 @@ class Product:
 def _part(process: psutil.Process) -> str:
     if process.name() == "postgres":
         return "PostgreSQL"
-    return {"web": "web", "worker": "worker"}.get(process.cmdline()[-1], "supervisor")
+    command = process.cmdline()[-1:]  # empty between fork and exec
+    return command[0] if command in (["web"], ["worker"]) else "supervisor"
 
 
 @contextmanager
@@ -73,7 +76,7 @@ def _serve(folder: Path) -> Iterator[Product]:
         assert process.stdout is not None
         if "ready" not in process.stdout.readline():
             raise SystemExit((folder / "serve.log").read_text())
-        product = Product(process, folder, port, time.monotonic() - started)
+        product = Product(process, folder, port, time.monotonic() - started, kit.cpu_s(process.pid))
         kit.wait_until(product.is_ready, "the product")
         yield product
 
@@ -112,6 +115,7 @@ def _stop(product: Product) -> float:
 
 def run(settle_s: float, rounds: int) -> None:
     starts: list[float] = []
+    start_cpus: list[float] = []
     stops: list[float] = []
     revivals: dict[str, list[float]] = {name: [] for name in _GOALS_S}
     with kit.temporary_folder() as folder:
@@ -123,12 +127,14 @@ def run(settle_s: float, rounds: int) -> None:
         for _ in range(rounds):
             with _serve(folder) as product:
                 starts.append(product.start_s)
+                start_cpus.append(product.start_cpu_s)
                 time.sleep(11)  # whoever dies young is started again later
                 for name, times in revivals.items():
                     times.append(_revive(product, name))
                     time.sleep(11)
                 stops.append(_stop(product))
-    _print(memory, {"first start": [first_s], "second start": starts, "stop": stops}, revivals)
+    times = {"first start": [first_s], "second start": starts, "its CPU time": start_cpus, "stop": stops}
+    _print(memory, times, revivals)
 
 
 def _print(

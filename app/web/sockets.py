@@ -6,7 +6,7 @@ that has joined this client, with a session that still stands, and the page's ac
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from functools import wraps
 from typing import Any
 
@@ -81,12 +81,14 @@ class Sockets:
             if actor is not None:
                 by_session[actor.session_id].append(sid)
         standing = await self._sessions.renew(set(by_session))
+        actors: dict[str, Actor] = {}
         for session_id, sids in by_session.items():
             for sid in sids:
                 if session_id in standing:
-                    _renew_pages(sid, standing[session_id])
+                    actors[sid] = standing[session_id]
                 else:
                     self._dismiss(sid)
+        _renew_pages(actors)
 
     def _hear(self, message: BusMessage) -> None:
         self._sessions.forget(message.data.get("user_id"))
@@ -116,7 +118,8 @@ class Sockets:
     def _event(self, own: Handler) -> Handler:
         async def event(sid: str, message: Any = None, *_: Any) -> None:
             actor = _actor(sid)
-            if actor is None or _joined_client(sid, message) is None:
+            client = _joined_client(sid, message)
+            if actor is None or client is None:
                 return
             try:
                 actor = await self._sessions.actor(actor.session_id)
@@ -126,7 +129,7 @@ class Sockets:
             except DATABASE_AWAY:
                 logger.warning("An event of a page was not heard: the database doesn't answer")
                 return
-            _renew_pages(sid, actor)
+            client.request.scope["actor"] = actor
             _tolerate(own, sid, message)
 
         return event
@@ -173,14 +176,20 @@ def _named_client(message: Any) -> Client | None:
 
 def _joined_client(sid: str, message: Any) -> Client | None:
     client = _named_client(message)
-    return client if client is not None and client.id in core.sio.rooms(sid) else None
+    return client if client is not None and sid in _sockets_of(client) else None
 
 
-def _renew_pages(sid: str, actor: Actor) -> None:
-    for room in core.sio.rooms(sid):
-        client = Client.instances.get(room)
-        if client is not None:
-            client.request.scope["actor"] = actor
+def _renew_pages(actors: Mapping[str, Actor]) -> None:
+    """Give every page the actor of its socket; `actors` are by socket."""
+    for client in list(Client.instances.values()):
+        for sid in actors.keys() & _sockets_of(client):
+            client.request.scope["actor"] = actors[sid]
+
+
+def _sockets_of(client: Client) -> Set[str]:
+    # Not the other way round: to tell a socket's rooms, the manager looks through the rooms of all.
+    members: Mapping[str, str] = core.sio.manager.rooms.get(_NAMESPACE, {}).get(client.id, {})
+    return members.keys()
 
 
 def _tolerate(own: Handler, sid: str, message: Any) -> None:
