@@ -1,8 +1,8 @@
-# One command each: make run, make demo, make test, make check, make lock. Only `make run` is needed to use Pulseboard.
+# One command each: make run, make demo, make test, make check, make bench, make lock. Only `make run` is needed to use Pulseboard.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run demo test check lock system
+.PHONY: run demo test check bench lock system
 
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
@@ -31,6 +31,10 @@ check: $(VENV)/dev.stamp
 	$(VENV)/bin/mypy $(CODE)
 	$(VENV)/bin/lint-imports
 	$(RUN) -m pytest --quiet tests/test_house.py tests/db/test_migrate.py
+
+# What docs/performance.md keeps, some ten minutes of it: run it on a quiet machine.
+bench: $(VENV)/dev.stamp system
+	@for name in probe_http pipeline board memory first_paint; do $(RUN) -m benchmarks.$$name; done
 
 lock:
 	$(COMPILE) --extra build --output-file requirements.lock

@@ -19,6 +19,7 @@ from typing import Any, LiteralString
 import httpx
 import psutil
 import psycopg
+from loguru import logger
 
 from app.core import clock
 from app.core.crypto import load_or_create_key, signing_key
@@ -72,6 +73,7 @@ class Home:
 @contextmanager
 def home(options: Mapping[str, str] | None = None) -> Iterator[Home]:
     """As durable as the product's own database; gone afterwards. `options` are further settings of the server."""
+    logger.remove()  # stderr is for trouble
     with temporary_folder() as folder, EmbeddedPostgres(folder / "data", options) as postgres:
         upgrade(postgres.url())
         yield Home(folder, postgres)

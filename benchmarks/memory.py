@@ -133,8 +133,8 @@ def run(settle_s: float, rounds: int) -> None:
                     times.append(_revive(product, name))
                     time.sleep(11)
                 stops.append(_stop(product))
-    times = {"first start": [first_s], "second start": starts, "its CPU time": start_cpus, "stop": stops}
-    _print(memory, times, revivals)
+    starting = {"first start": [first_s], "second start": starts, "its CPU time": start_cpus, "stop": stops}
+    _print(memory, starting, revivals)
 
 
 def _print(
