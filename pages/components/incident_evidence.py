@@ -86,17 +86,17 @@ def failing_check(evidence: Mapping[str, Any]) -> None:
         if any(took is not None for took in phases.values()):
             waterfall(Phases(**phases))
         facts = evidence["facts"]
-        for words in (_status_line(evidence, facts), _headers(facts)):
-            if words:
-                Text(words, "div").classes("mono muted evidence")
+        for words in filter(None, (_status_line(evidence, facts), _headers(facts))):
+            Text(words, "div").classes("mono muted evidence")
         if body := str(facts.get("body", ""))[:_BODY].strip():
             Text(body, "pre").classes("mono muted evidence body")
 
 
 def _status_line(evidence: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    """Such as "HTTP/1.1 502 Bad Gateway · from 192.0.2.1"."""
+    """Such as "HTTP/1.1 502 Bad Gateway · from 192.0.2.1"; of an answer that was only slow, how long it took."""
     version = f"HTTP/{facts['http_version']} " if facts.get("http_version") else ""
-    message = str(evidence.get("message") or "")
+    latency = evidence.get("latency_ms")
+    message = str(evidence.get("message") or "") or (f"answered after {latency:,.0f} ms" if latency is not None else "")
     address = f"from {facts['address']}" if facts.get("address") else ""
     return " · ".join(filter(None, (f"{version}{message}".strip(), address)))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from app.core.errors import Invalid, UsecaseError
+from app.core.errors import Invalid, NotFound, UsecaseError
 from app.db.session import DATABASE_AWAY
 from app.domain.access import Permission
 from app.live.bus import BusMessage, Topic
@@ -50,8 +50,11 @@ class Thread(ui.element, component="thread.js"):
         """Send what came after the last line that was sent; a page without a connection gets it when it is back."""
         if not self.client.has_socket_connection:
             return
-        async with page_session.transaction() as session:
-            lines = await incidents.timeline(session, page_session.actor(), self._number, self._last_id)
+        try:
+            async with page_session.transaction() as session:
+                lines = await incidents.timeline(session, page_session.actor(), self._number, self._last_id)
+        except NotFound:  # it went with its service; the page around says so
+            return
         if lines:
             self._last_id = max(self._last_id, _last_id(lines))
             self.run_method("append", [line_of(entry) for entry in lines])

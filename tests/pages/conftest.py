@@ -71,6 +71,7 @@ async def web_process(pages_database_url: str, session_data_dir: Path) -> AsyncI
         "PULSEBOARD_DATA_DIR": str(session_data_dir / "pages"),
         "PULSEBOARD_PORT": str(port),
         "PULSEBOARD_SECRET_KEY": MASTER_KEY.decode(),
+        "PULSEBOARD_NOTIFY_ALLOW": "127.0.0.1",
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "app.cli", "web", env=environment)
     try:
