@@ -5,11 +5,15 @@ from typing import Any
 from probes.base import Probe
 from probes.dns import DNS
 from probes.http import HTTP
+from probes.icmp import ICMP
 from probes.redis import REDIS
 from probes.smtp import SMTP
 from probes.ssh import SSH
 from probes.tcp import TCP
 from probes.tls import TLS
 from probes.udp import UDP
+from probes.websocket import WEBSOCKET
 
-PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in (HTTP, TCP, TLS, DNS, SMTP, SSH, REDIS, UDP)}
+PROBES: dict[str, Probe[Any]] = {
+    probe.kind: probe for probe in (HTTP, TCP, TLS, DNS, ICMP, WEBSOCKET, SMTP, SSH, REDIS, UDP)
+}

@@ -32,12 +32,16 @@ class Tls:
 
 
 class Visit:
-    """What one run did and saw. `doing` is told when the time is over; `facts` are strings and whole numbers."""
+    """What one run did and saw.
+
+    `doing` is told when the time is over. `facts` are JSON. `latency_ms` is that of the whole run unless it is set.
+    """
 
     def __init__(self, context: ProbeContext) -> None:
         self.context = context
         self.facts: dict[str, Any] = {}
         self.code: int | None = None
+        self.latency_ms: float | None = None
         self.doing = "connecting"
         self.started = self._mark = clock.monotonic()
         self._phases: dict[str, float] = {}
@@ -130,7 +134,8 @@ async def visit(context: ProbeContext, talk: Callable[[Visit], Awaitable[str]]) 
         cause, message = error.cause, error.message
     finally:
         run.close()
-    latency = None if outcome is Outcome.UNKNOWN else milliseconds(clock.monotonic() - run.started)
+    whole = milliseconds(clock.monotonic() - run.started)
+    latency = None if outcome is Outcome.UNKNOWN else run.latency_ms or whole
     return ProbeResult(outcome, latency, cause, message, run.code, run.phases, run.facts)
 
 
