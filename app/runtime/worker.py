@@ -36,8 +36,8 @@ from app.usecases.workers import Beat, heartbeat, sign_off
 from notifiers.egress import build_client
 from probes.curl import close_transport
 
-STOP_S = 8.0
-_RUNS_END_S = 3.0
+STOP_S = 5.0
+_RUNS_END_S = 2.0
 _TICK_S = 0.5
 _STALLED_S = 1.0
 _HEARTBEAT_S = 5.0

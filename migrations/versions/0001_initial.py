@@ -335,7 +335,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_event_team_id_id"), "event", ["team_id", "id"], unique=False)
     op.execute("CREATE TABLE check_result_default PARTITION OF check_result DEFAULT")
     # Many statements in one string need the simple protocol, so the driver is asked directly.
-    op.get_bind().connection.driver_connection.execute(SchemaManager.get_schema())
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None  # noqa: S101  the bind is connected
+    driver.execute(SchemaManager.get_schema())
 
 
 def downgrade() -> None:
