@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 from loguru import logger
@@ -70,7 +71,7 @@ class Deliveries:
         self._means = means
         self._app = self._make_app()
         self._task: asyncio.Task[None] | None = None
-        self._in_hand: set[int] = set()
+        self._jobs: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run_for_ever(), name="deliveries")
@@ -80,6 +81,9 @@ class Deliveries:
         if self._task is None:
             return
         self._task.cancel()
+        await asyncio.wait([self._task], timeout=_GRACE_S)
+        for job in tuple(self._jobs):
+            job.cancel()
         await asyncio.wait([self._task])
 
     def _make_app(self) -> App:
@@ -90,12 +94,13 @@ class Deliveries:
     async def _run_for_ever(self) -> None:
         while True:
             try:
+                # Without a deadline for its shutdown: it ends when the database goes away, and what was sent by then
+                # must still be settled when it is back.
                 await self._app.run_worker_async(
                     queues=[DELIVERIES],
                     concurrency=CONCURRENCY,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=_POLL_S,
-                    shutdown_graceful_timeout=_GRACE_S,
                     update_heartbeat_interval=self._means.lease_s / _BEATS_PER_LEASE,
                     stalled_worker_timeout=self._means.lease_s,
                 )
@@ -107,22 +112,17 @@ class Deliveries:
 
     async def deliver(self, delivery_id: int) -> None:
         """One attempt at one message; raises TryLater when it is to be tried again."""
-        if delivery_id in self._in_hand:  # after a long time without a database the job looks as if we were dead
-            raise TryLater(_PAUSE_S)
-        self._in_hand.add(delivery_id)
+        job = asyncio.current_task()
+        assert job is not None  # noqa: S101  procrastinate runs us in a task
+        self._jobs.add(job)
         try:
-            wait_s = await self._deliver(delivery_id)
+            async with self._database.transaction() as session:
+                found = await owed(session, delivery_id, self._means.sealer, self._means.public_url)
+            wait_s = await self._settle(found, await self._attempt(found)) if found else None
         finally:
-            self._in_hand.discard(delivery_id)
+            self._jobs.discard(job)
         if wait_s is not None:
             raise TryLater(wait_s)
-
-    async def _deliver(self, delivery_id: int) -> float | None:
-        async with self._database.transaction() as session:
-            found = await owed(session, delivery_id, self._means.sealer, self._means.public_url)
-        if found is None:
-            return None
-        return await self._settle(found, await self._attempt(found))
 
     async def _attempt(self, found: Owed) -> Attempt:
         started = clock.monotonic()

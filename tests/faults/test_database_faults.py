@@ -107,7 +107,7 @@ async def test_a_message_that_was_accepted_while_the_database_was_away_is_not_se
     async with (
         open_target(500) as target,
         open_ledger(tmp_path / "ledger.jsonl") as ledger,
-        running_worker(fragile_server.url, tmp_path),
+        running_worker(fragile_server.url, tmp_path, sender_lease_s=60),
     ):
         ledger.mode(Behaviour.HOLD_AFTER_READ)
         await _add_checks(fragile_database, target.url, ledger.url)
@@ -118,7 +118,7 @@ async def test_a_message_that_was_accepted_while_the_database_was_away_is_not_se
             ledger.mode(Behaviour.OK)
             ledger.release()
             await ledger.wait_until(lambda: ledger.holding == 0)
-            await asyncio.sleep(2.5)  # the lease of the messages' jobs runs out
+            await asyncio.sleep(5)  # longer than a sender that is asked to end would wait
             fragile_server.server.launch()
             await logs.wait_for(BACK)
         await until(fragile_database, "SELECT count(*) = 5 AND bool_and(state = 'sent') FROM delivery")
