@@ -7,7 +7,7 @@ from app.usecases import incidents
 from app.usecases.actor import Actor
 from models import Check, User
 from tests.builders import id_of
-from tests.kit.proxy import PASS, Faults, TcpUpstream, open_proxy
+from tests.kit.proxy import PASS, Faults, Proxy, TcpUpstream, open_proxy
 from tests.pages.stage import PHONE, Stage
 
 LOST_MS = 20_000
@@ -153,24 +153,41 @@ async def test_a_draft_survives_a_reload_and_is_gone_once_it_is_sent(stage: Stag
     await expect(page.get_by_test_id("composer")).to_have_value("")
 
 
-async def test_nothing_is_lost_or_doubled_when_the_line_is_cut(stage: Stage) -> None:
+async def test_what_was_written_while_the_line_was_cut_is_there_when_it_returns(stage: Stage) -> None:
     await failed(stage)
     dev = await stage.member(Role.DEVELOPER)
     async with open_proxy(TcpUpstream("127.0.0.1", stage.web.port)) as proxy:
         page = await stage.open("/incidents/1", origin=f"http://127.0.0.1:{proxy.port}")
         await write(page, "before")
         await seen(page, "before")
-        proxy.faults = Faults(refuse=True)
-        proxy.reset_all()
-        await expect(page.get_by_role("alert").filter(has_text="Connection lost")).to_be_visible(timeout=LOST_MS)
-        await write(page, "mine, meanwhile")
-        await expect(page.get_by_test_id("waiting")).to_contain_text("goes when the connection is back")
+        await cut(page, proxy)
         async with stage.database.transaction() as session:
-            await incidents.comment(session, actor(stage, dev, Role.DEVELOPER), 1, "theirs, meanwhile")
+            await incidents.comment(session, actor(stage, dev, Role.DEVELOPER), 1, "meanwhile")
+        proxy.faults = PASS
+        await expect(page.get_by_test_id("comment")).to_have_count(2, timeout=LOST_MS)
+        await seen(page, "before", "meanwhile")
+    stage.errors.clear()
+
+
+async def test_what_i_write_while_the_line_is_cut_goes_once_when_it_returns(stage: Stage) -> None:
+    await failed(stage)
+    other = await stage.open("/incidents/1", user=await stage.member(Role.VIEWER))
+    async with open_proxy(TcpUpstream("127.0.0.1", stage.web.port)) as proxy:
+        page = await stage.open("/incidents/1", origin=f"http://127.0.0.1:{proxy.port}")
+        await cut(page, proxy)
+        await write(page, "mine")
+        await expect(page.get_by_test_id("waiting")).to_contain_text("goes when the connection is back")
         proxy.faults = PASS
         await expect(page.get_by_test_id("waiting")).to_have_count(0, timeout=LOST_MS)
-        await seen(page, "before", "theirs, meanwhile", "mine, meanwhile")
+        for reader in (page, other):
+            await seen(reader, "mine")
     stage.errors.clear()
+
+
+async def cut(page: Page, proxy: Proxy) -> None:
+    proxy.faults = Faults(refuse=True)
+    proxy.reset_all()
+    await expect(page.get_by_role("alert").filter(has_text="Connection lost")).to_be_visible(timeout=LOST_MS)
 
 
 async def test_lines_are_filtered_by_who_wrote_them_and_the_address_says_so(stage: Stage) -> None:
