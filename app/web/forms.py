@@ -24,6 +24,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 _MAX_BODY = 16_384
 _MAX_FIELDS = 20
+_SETUP_FIELDS = ("name", "email", "password", "team")
 _PASSWORD_HINT = f"{MIN_LENGTH} characters or more. A sentence of a few words is easy to remember."
 
 
@@ -91,7 +92,7 @@ class Forms:
     async def _setup(self, request: Request) -> Response:
         values = await _form(request)
         token = values.get("token", "")
-        chosen = {name: values.get(name, "") for name in ("name", "email", "password", "team")}
+        chosen = {name: values.get(name, "") for name in _SETUP_FIELDS}
         try:
             async with self.context.database.transaction() as session:
                 await accounts.complete_setup(session, self.context.passwords, token, chosen)
@@ -158,6 +159,7 @@ def _setup_form(status: int, values: dict[str, str], errors: dict[str, str] | No
         token=values.get("token", ""),
         values=values,
         errors=errors or {},
+        focus=next((name for name in _SETUP_FIELDS if name in (errors or {})), _SETUP_FIELDS[0]),
         password_hint=_PASSWORD_HINT,
     )
 

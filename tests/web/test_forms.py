@@ -63,6 +63,7 @@ async def test_a_refused_setup_names_the_fields_and_keeps_what_was_typed(
     assert 'value="me at home"' in answer.text
     assert "hunter2" not in answer.text
     assert answer.text.count('class="error"') == 2
+    assert re.search(r'<input id="email"[^>]*autofocus', answer.text)
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "é"])
