@@ -88,7 +88,8 @@ class Live:
 
     async def _pause(self) -> None:
         try:
-            await asyncio.wait_for(self._hurry.wait(), TICK_S)
+            async with asyncio.timeout(TICK_S):
+                await self._hurry.wait()
             await asyncio.sleep(_BURST_S)
         except TimeoutError:
             return

@@ -135,7 +135,8 @@ class Feed:
 
     async def _wait(self, until: float) -> None:
         try:
-            await asyncio.wait_for(self._hinted.wait(), max(0.0, until - clock.monotonic()))
+            async with asyncio.timeout(max(0.0, until - clock.monotonic())):
+                await self._hinted.wait()
         except TimeoutError:
             return
         self._hinted.clear()

@@ -65,7 +65,8 @@ class Sockets:
                 except DATABASE_AWAY:
                     logger.warning("Sessions can't be checked: the database doesn't answer")
                 try:
-                    await asyncio.wait_for(self._changed.wait(), SWEEP_S)
+                    async with asyncio.timeout(SWEEP_S):
+                        await self._changed.wait()
                 except TimeoutError:
                     continue
         finally:
