@@ -52,13 +52,14 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@$(PIP_INSTALL) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
-# What the tests run against besides Python: a browser, Redis and nginx.
+# What the tests run against besides Python: a browser, Redis, nginx and an MQTT broker.
 system:
 	@missing=""; \
 	have() { PATH="$$PATH:/usr/sbin:/sbin" command -v "$$1" >/dev/null; }; \
 	have chromium || have chromium-browser || have google-chrome || missing="chromium"; \
 	have redis-server || missing="$$missing redis"; \
 	have nginx || missing="$$missing nginx"; \
+	have mosquitto || missing="$$missing mosquitto"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	echo "Installing for the tests:$$missing"; \
 	if command -v apt-get >/dev/null; then \

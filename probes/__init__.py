@@ -6,6 +6,7 @@ from probes.base import Probe
 from probes.dns import DNS
 from probes.http import HTTP
 from probes.icmp import ICMP
+from probes.mqtt import MQTT
 from probes.postgres import POSTGRES
 from probes.redis import REDIS
 from probes.smtp import SMTP
@@ -15,6 +16,6 @@ from probes.tls import TLS
 from probes.udp import UDP
 from probes.websocket import WEBSOCKET
 
-_KINDS = (HTTP, TCP, TLS, DNS, ICMP, WEBSOCKET, SMTP, SSH, POSTGRES, REDIS, UDP)
+_KINDS = (HTTP, TCP, TLS, DNS, ICMP, WEBSOCKET, SMTP, SSH, POSTGRES, REDIS, MQTT, UDP)
 
 PROBES: dict[str, Probe[Any]] = {probe.kind: probe for probe in _KINDS}

@@ -14,6 +14,7 @@ from probes.targets import (
     port_field,
     server_name_field,
     shown_endpoint,
+    tls_field,
     user_field,
     verify_field,
 )
@@ -37,7 +38,7 @@ class RedisConfig(HostConfig):
         description="What the key must hold, to the letter; empty takes any value, but no missing key.",
         max_length=2000,
     )
-    tls: bool = Field(default=False, title="TLS", description="Make a TLS handshake once connected.")
+    tls: bool = tls_field()
     verify_tls: bool = verify_field()
     server_name: OptionalHost = server_name_field()
 

@@ -81,6 +81,10 @@ def server_name_field() -> Any:
     )
 
 
+def tls_field() -> Any:
+    return Field(default=False, title="TLS", description="Make a TLS handshake once connected.")
+
+
 def verify_field() -> Any:
     return Field(
         default=True,

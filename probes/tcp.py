@@ -8,7 +8,7 @@ from app.core.errors import TargetFailed
 from probes import escapes
 from probes.base import Probe, ProbeContext, ProbeResult
 from probes.stream import Stream
-from probes.targets import HostConfig, OptionalHost, Port, server_name_field, shown_endpoint, verify_field
+from probes.targets import HostConfig, OptionalHost, Port, server_name_field, shown_endpoint, tls_field, verify_field
 from probes.verdicts import one_line
 from probes.visit import Tls, Visit, visit
 
@@ -21,7 +21,7 @@ class TcpConfig(HostConfig):
     """A TCP port, with or without TLS, and what to say and hear there."""
 
     port: Port = Field(title="Port", description="The TCP port to connect to.", examples=[5432])
-    tls: bool = Field(default=False, title="TLS", description="Make a TLS handshake once connected.")
+    tls: bool = tls_field()
     send: Escaped = Field(
         default="",
         title="Send",
