@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -127,6 +128,20 @@ async def test_a_name_that_does_not_exist_is_down() -> None:
     result = await check(1, ProbeContext(timeout=5), host="name.invalid")
     assert result.cause == "dns"
     assert result.outcome in {Outcome.DOWN, Outcome.UNKNOWN}  # as the system's resolver answers, or doesn't
+
+
+async def test_a_lookup_without_an_answer_says_nothing_about_the_target() -> None:
+    hanging = threading.Event()
+
+    def look_up(host: str) -> Addresses:
+        hanging.wait()
+        return Addresses()
+
+    transport().resolver = Resolver(asyncio.get_running_loop(), look_up)
+    result = await check(80, ProbeContext(timeout=0.2), host="hanging.example")
+    hanging.set()
+    assert (result.outcome, result.cause) == (Outcome.UNKNOWN, "dns")
+    assert result.latency_ms is None
 
 
 def resolve_to(*addresses: str) -> None:
