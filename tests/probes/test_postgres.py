@@ -43,7 +43,9 @@ def server(clean_cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     rules = folder / "postgres" / "listening.conf"
     rules.write_text(_RULES)
     os.chown(rules, (folder / "postgres").stat().st_uid, -1)
+    # Others leave the last one off, as PostgreSQL does.
     options = {"fsync": "off", "listen_addresses": address, "hba_file": str(rules)}
+    options |= {"client_connection_check_interval": "0"}
     with EmbeddedPostgres(folder, options) as running:
         running.execute(_ROLES)
         yield address
