@@ -1,7 +1,6 @@
-"""What people do with checks, on real PostgreSQL."""
+"""How people set checks up, on real PostgreSQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -10,86 +9,35 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.db.session import Database
-from app.domain.incident import IncidentStatus
-from app.domain.status import Outcome, Status
-from app.live.bus import BusMessage, Topic
+from app.domain.status import Outcome
 from app.usecases import checks
 from app.usecases.actor import Actor
 from app.usecases.checks import Trial
 from app.usecases.configs import MASK
 from app.usecases.results import judge, record
-from app.usecases.schedule import Claim, claim_due, load_configs
-from models import Check
-from models.check import CheckPublic
-from models.incident import EventKind
-from probes.base import ProbeResult, allow_all
-from tests.builders import SEALER, add_check, id_of, set_status
+from probes.base import allow_all
+from tests.builders import SEALER, add_check, id_of
 from tests.kit.eventually import rows, value
-from tests.usecases.people import NUMBER, People, make_people
-
-URL = "http://127.0.0.1:1/"
-HEADERS = {"Authorization": "Bearer s3cret", "Accept": "text/plain"}
-VALUES: dict[str, Any] = {"kind": "http", "config": {"url": URL, "headers": HEADERS}, "interval_s": 60}
-DOWN = ProbeResult(Outcome.DOWN, cause="status", message="500 Internal Server Error", code=500)
-
-Action = Callable[[AsyncSession, Actor, int], Awaitable[object]]
-
-
-async def _set_paused(session: AsyncSession, actor: Actor, check_id: int, paused: bool = True) -> None:
-    await checks.set_paused(session, actor, await checks.get_check(session, actor, check_id), paused)
-
-
-ACTIONS: dict[str, Action] = {
-    "edit": lambda session, actor, check: checks.edit_check(session, actor, check, VALUES, SEALER),
-    "delete": checks.delete_check,
-    "pause": _set_paused,
-    "try": lambda session, actor, check: checks.open_trial(session, actor, Trial(VALUES, check), SEALER),
-}
+from tests.usecases.check_steps import (
+    ACTIONS,
+    DOWN,
+    HEADERS,
+    URL,
+    VALUES,
+    add,
+    claims,
+    do,
+    edit,
+    first_check,
+    opened,
+    public,
+)
+from tests.usecases.people import People, make_people
 
 
 @pytest.fixture
 async def people(database: Database) -> People:
     return await make_people(database)
-
-
-async def do(people: People, action: Callable[[AsyncSession], Awaitable[Any]]) -> Any:
-    async with people.database.transaction() as session:
-        return await action(session)
-
-
-async def add(people: People, values: dict[str, Any] | None = None) -> Check:
-    wanted = VALUES if values is None else values
-    check: Check = await do(people, lambda s: checks.add_check(s, people.ann, id_of(people.service), wanted, SEALER))
-    return check
-
-
-async def public(people: People, check: Check) -> CheckPublic:
-    async def read(session: AsyncSession) -> CheckPublic:
-        return await checks.public_check(session, await checks.get_check(session, people.vic, id_of(check)), SEALER)
-
-    shown: CheckPublic = await do(people, read)
-    return shown
-
-
-async def opened(people: People, check: Check) -> Any:
-    """The config as a worker reads it, secrets in the clear."""
-    return (await do(people, lambda s: load_configs(s, [id_of(check)], SEALER)))[id_of(check)].config
-
-
-async def claims(people: People) -> list[Claim]:
-    found: list[Claim] = await do(people, lambda s: claim_due(s, 100))
-    return found
-
-
-async def first_check(people: People) -> Check:
-    found: list[Check] = await do(people, lambda s: checks.checks_of(s, people.vic, id_of(people.service)))
-    return found[0]
-
-
-async def edit(people: People, check: Check, **values: Any) -> Check:
-    wanted = VALUES | values
-    edited: Check = await do(people, lambda s: checks.edit_check(s, people.ann, id_of(check), wanted, SEALER))
-    return edited
 
 
 async def test_secrets_are_sealed_at_rest_and_masked_for_people(people: People) -> None:
@@ -196,72 +144,6 @@ async def test_a_check_keeps_its_kind(people: People) -> None:
     assert set(refused.value.fields) == {"kind"}
 
 
-async def test_pausing_parks_the_check_and_refuses_the_run_in_flight(people: People) -> None:
-    check = await add(people)
-    mine = next(claim for claim in await claims(people) if claim.check_id == check.id)
-    await do(people, lambda s: _set_paused(s, people.ann, id_of(check)))
-    refused = await do(people, lambda s: record(s, [judge(mine, DOWN, mine.monotonic, mine.monotonic)]))
-    assert refused == 1
-    assert (await public(people, check)).status is Status.PAUSED
-    due = "SELECT isfinite(due_at) FROM check_schedule WHERE check_id = :id"
-    assert await value(people.database, due, id=check.id) is False
-
-
-async def test_a_paused_check_is_not_made_due_by_hand_or_by_an_edit(people: People) -> None:
-    check = await add(people)
-    await do(people, lambda s: _set_paused(s, people.ann, id_of(check)))
-    await edit(people, check)
-    assert await do(people, lambda s: checks.make_due(s, people.dev, [check.id])) == 0
-    assert id_of(check) not in {claim.check_id for claim in await claims(people)}
-
-
-async def test_resuming_starts_anew_and_at_once(people: People) -> None:
-    check = await add(people)
-    async with people.database.transaction() as session:
-        await set_status(session, check, Status.DOWN)
-    for paused in (True, False):
-        await do(people, partial(_set_paused, actor=people.ann, check_id=id_of(check), paused=paused))
-    resumed = await public(people, check)
-    assert (resumed.status, resumed.paused) == (Status.PENDING, False)
-    mine = next(claim for claim in await claims(people) if claim.check_id == check.id)
-    assert (mine.streak.status, mine.streak.count, mine.streak.seq) == (Status.PENDING, 0, 1)
-
-
-async def test_an_open_incident_ends_with_the_pause_and_says_by_whom(people: People) -> None:
-    await do(people, lambda s: _pause_first(s, people))
-    incident = await people.incident()
-    assert incident.status is IncidentStatus.RESOLVED
-    assert incident.resolved_at is not None
-    (line,) = await people.lines()
-    assert (line.event.kind, line.author and line.author.name) == (EventKind.RESOLVED, "Ann")
-    assert incident.number == NUMBER
-
-
-async def test_pausing_twice_changes_nothing_more(people: People) -> None:
-    for _ in range(2):
-        await do(people, lambda s: _pause_first(s, people))
-    assert (await first_check(people)).version == 2
-
-
-async def test_check_now_leaves_a_running_check_alone(people: People) -> None:
-    check = await add(people)
-    await claims(people)
-    assert await do(people, lambda s: checks.make_due(s, people.dev, [check.id])) == 0
-
-
-async def test_check_now_wakes_the_workers(people: People) -> None:
-    told: list[BusMessage] = []
-    people.database.bus.subscribe(Topic.WAKE, told.append)
-    check = await add(people)
-    await do(people, lambda s: checks.make_due(s, people.dev, [check.id]))
-    assert told
-
-
-async def test_check_now_does_not_touch_another_teams_check(people: People) -> None:
-    check = await add(people)
-    assert await do(people, lambda s: checks.make_due(s, people.zoe, [check.id])) == 0
-
-
 async def test_deleting_a_check_takes_its_incident_with_it(people: People) -> None:
     check = await first_check(people)
     await do(people, lambda s: checks.delete_check(s, people.ann, id_of(check)))
@@ -313,8 +195,3 @@ async def test_checks_are_listed_in_the_order_they_were_added(people: People) ->
 
 async def _act(session: AsyncSession, action: str, actor: Actor, check_id: int) -> None:
     await ACTIONS[action](session, actor, check_id)
-
-
-async def _pause_first(session: AsyncSession, people: People) -> None:
-    (check,) = await checks.checks_of(session, people.ann, id_of(people.service))
-    await checks.set_paused(session, people.ann, check, paused=True)
