@@ -107,9 +107,9 @@ async def check_service_now(session: AsyncSession, actor: Actor, service_id: int
     """Make every check of the service due at once; returns how many."""
     await get_service(session, actor, service_id)
     actor.require(Permission.CHECK_NOW)
-    return await checks.make_due(
-        session, actor, [check.id for check in await checks.checks_of(session, actor, service_id)]
-    )
+    found = await checks.checks_of(session, actor, service_id)
+    announce(session, Topic.SERVICES, actor.team_id, ids=[service_id])
+    return await checks.make_due(session, actor, [check.id for check in found])
 
 
 async def loss_of(session: AsyncSession, actor: Actor, service_id: int) -> Loss:

@@ -15,10 +15,14 @@ async def zone() -> tzinfo:
     storage = ui.context.client.storage
     if _KEPT not in storage:
         try:
-            storage[_KEPT] = await ui.run_javascript(_ASK, timeout=3)
+            answer = await ui.run_javascript(_ASK, timeout=3)
         except TimeoutError:
             return UTC
-    return zone_of(*storage[_KEPT])
+        if not isinstance(answer, list) or len(answer) != 2:  # None when the page is gone
+            return UTC
+        storage[_KEPT] = zone_of(*answer)
+    kept: tzinfo = storage[_KEPT]
+    return kept
 
 
 def zone_of(name: Any, minutes: Any) -> tzinfo:

@@ -31,7 +31,7 @@ class CheckForm:
         if not stored and len(PROBES) > 1:
             self._draw_kinds()
         self._box = ui.element("div")
-        self._draw()
+        self._draw(self._stored)
 
     @property
     def forms(self) -> tuple[Form, Form]:
@@ -76,14 +76,15 @@ class CheckForm:
         with ui.element("div").classes("form-field"):
             label = Text("Kind", "label").classes("form-label")
             kinds = ui.select({kind: probe.title for kind, probe in PROBES.items()}, value=self._kind)
-            kinds.props["for"] = label.props["for"] = kinds.html_id
+            kinds.props["for"] = label.props["for"] = f"{kinds.html_id}-field"
             kinds.on_value_change(lambda event: self._choose(event.value))
 
     def _choose(self, kind: str) -> None:
         self._kind = kind
-        self._draw()
+        self._draw(self._timing.values)
 
-    def _draw(self) -> None:
+    def _draw(self, timing: Mapping[str, Any]) -> None:
+        """Every kind has the same timing: what was entered of it stays."""
         self._box.clear()
         with self._box:
             config = self._stored.get("config")
@@ -91,7 +92,7 @@ class CheckForm:
             fold = ui.expansion("Advanced").classes("form-fold")
             with main:
                 self._config = Form(PROBES[self._kind].config, config, fold=fold, changed=self._tell)
-                self._timing = Form(CheckTiming, self._stored, fold=fold)
+                self._timing = Form(CheckTiming, timing, fold=fold)
 
     def _tell(self) -> None:
         self._changed(self._config.values)

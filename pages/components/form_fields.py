@@ -74,7 +74,8 @@ class _OfQuasar:
         self.control.run_method("focus")
 
     def _describe(self, spec: Spec, label: Text) -> None:
-        self.control.props["for"] = label.props["for"] = self.control.html_id
+        # Not the element's own id: Quasar's select has that one outside.
+        self.control.props["for"] = label.props["for"] = f"{self.control.html_id}-field"
         self.control.props["hint"] = spec.hint
 
 

@@ -1,14 +1,17 @@
 """All of a service's page, and how it follows the state: what was told is collected, and read once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from loguru import logger
 from nicegui import ui
 
 from app.core import clock
 from app.core.errors import NotFound
+from app.db.session import DATABASE_AWAY
 from app.domain.access import Permission
 from app.live.bus import BusMessage, Topic
 from app.usecases import history
@@ -106,31 +109,39 @@ class ServiceBody:
         return message.topic is not Topic.SERVICES or self._view.id in ids
 
     async def _load(self) -> None:
-        await self._read(strip=True)
-        if self._panel is not None:
-            await self._panel.load(self._view)
+        with self._reading():
+            await self._read(strip=True)
+            if self._panel is not None:
+                await self._panel.load(self._view)
 
     async def _follow(self, topics: set[Topic]) -> None:
         before = self._view
-        await self._read(strip=topics != {Topic.CHECKS} or clock.monotonic() - self._strip_at >= _STRIP_EVERY_S)
-        if _ids(before) != _ids(self._view):
-            self._draw()
-            topics = topics | {Topic.RESYNC}
-        if self._panel is not None:
-            await self._panel.follow(self._view, topics)
+        with self._reading():
+            await self._read(strip=topics != {Topic.CHECKS} or clock.monotonic() - self._strip_at >= _STRIP_EVERY_S)
+            if _ids(before) != _ids(self._view):
+                self._draw()
+                topics = topics | {Topic.RESYNC}
+            if self._panel is not None:
+                await self._panel.follow(self._view, topics)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What can't be read now is read with the next message; the bus sends one after each gap."""
+        try:
+            yield
+        except NotFound:
+            self._show_gone()
+        except DATABASE_AWAY as error:
+            logger.bind(error=type(error).__name__).warning("A service's page could not be read")
 
     async def _read(self, *, strip: bool) -> None:
         """Read the service's state, and show it at the top."""
         actor, now = page_session.actor(), clock.now()
-        try:
-            async with page_session.transaction() as session:
-                self._view = await view_service(session, actor, self._place.service_id)
-                if strip:
-                    days = await history.daily(session, actor, self._view.id, now)
-                    uptimes = await history.uptimes(session, actor, self._view.id, now)
-        except NotFound:
-            self._show_gone()
-            return
+        async with page_session.transaction() as session:
+            self._view = await view_service(session, actor, self._place.service_id)
+            if strip:
+                days = await history.daily(session, actor, self._view.id, now)
+                uptimes = await history.uptimes(session, actor, self._view.id, now)
         self._head.show(self._view)
         if strip:
             self._strip_at = clock.monotonic()
@@ -146,8 +157,9 @@ class ServiceBody:
         self._place = place
         ui.navigate.history.replace(place.href)
         self._draw()
-        if self._panel is not None:
-            await self._panel.load(self._view)
+        with self._reading():
+            if self._panel is not None:
+                await self._panel.load(self._view)
 
     @property
     def _check(self) -> CheckView | None:

@@ -21,6 +21,7 @@ class ServiceHead:
 
     def __init__(self, view: ServiceView, actor: Actor) -> None:
         self._view = view
+        self._shown: tuple[Status, bool, bool] | None = None
         self._may_check, self._may_manage = actor.may(Permission.CHECK_NOW), actor.may(Permission.MANAGE_SERVICES)
         with ui.element("nav").classes("crumbs").props('aria-label="Where this is"'):
             Text("Services", "a").props["href"] = "/services"
@@ -50,6 +51,10 @@ class ServiceHead:
         self._show_status(self._view.status, paused=self._view.is_paused)
 
     def _show_status(self, status: Status, *, paused: bool) -> None:
+        shown = (status, paused, bool(self._view.checks))
+        if shown == self._shown:
+            return
+        self._shown = shown
         look = STATUS_LOOKS[status.value]
         self._pill.text = f"{look.symbol} {look.word}"
         self._pill.classes(replace=f"pill {look.token}")

@@ -89,7 +89,7 @@ def test_a_field_without_a_title_is_not_asked_for() -> None:
 
 
 @pytest.mark.usefixtures("client")
-@pytest.mark.parametrize("cls", [HTTP, CheckTiming, *(kind.config for kind in NOTIFIERS.values())])
+@pytest.mark.parametrize("cls", [CheckTiming, *(kind.config for kind in (PROBES | NOTIFIERS).values())])
 def test_an_untouched_form_gives_the_defaults_of_its_class(cls: type[BaseModel]) -> None:
     values = Form(cls).values
     given = {name: info.get_default(call_default_factory=True) for name, info in cls.model_fields.items()}
