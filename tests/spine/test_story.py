@@ -71,7 +71,7 @@ async def sign_in(page: Page, base: str) -> None:
 
 async def add_channel(page: Page, base: str, webhook_url: str) -> None:
     await page.goto(f"{base}/channels")
-    await page.get_by_role("button", name="Add a channel").first.click()
+    await page.get_by_role("button", name="Add channel").first.click()
     await page.get_by_label("Name").fill("#oncall")
     await page.get_by_label("Webhook").fill(webhook_url)
     await page.get_by_test_id("save").click()
