@@ -12,11 +12,11 @@ from app.usecases.history import Range, Series
 from app.usecases.service_view import CheckView
 from pages import session as page_session
 from pages.components.browser import zone
-from pages.components.latency_figure import PHASE_WORDS, View, figure, mark_times, points, x_range
+from pages.components.latency_figure import PHASE_WORDS, View, area, figure, mark_times, points, x_range
 from pages.components.parts import Text
 from pages.components.plot import Plot
 
-_LINE, _FAILED, _UNKNOWN = 0, 1, 2
+_AREA, _LINE, _FAILED, _UNKNOWN = range(4)
 
 
 class LatencyChart:
@@ -76,7 +76,11 @@ class LatencyChart:
             self._draw()
             return
         added = points(_from(self._series, len(self._series.at) - len(new.at) - 1), view)
+        drawn = {name: column[:1] for name, column in added.items()}
+        skipped = len(area(drawn)["x"])
+        below = {name: (column[skipped:],) for name, column in area(added).items()}
         line = {name: (column[1:],) for name, column in added.items()}
+        self._plot.run_plot_method("extendTraces", below, (_AREA,))
         self._plot.run_plot_method("extendTraces", line, (_LINE,))
         for trace, failed in ((_FAILED, True), (_UNKNOWN, False)):
             times = mark_times(new, view, failed=failed)

@@ -3,7 +3,7 @@
 No colours are in it: the stylesheet (6-service.css) colours the lines by their `uid`, so that they follow the theme.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -68,7 +68,7 @@ class View:
 
 def figure(series: Series, view: View, *, phases: bool) -> dict[str, Any]:
     """The whole figure; with `phases` their stacked areas stand for the line."""
-    lines = _stacked(series, view) if phases and series.phases else [_line(series, view)]
+    lines = _stacked(series, view) if phases and series.phases else _line(series, view)
     return {
         "data": (*lines, *_marks(series, view), *_threshold(series, view)),
         "layout": _layout(view, has_latency=any(value is not None for value in series.latency)),
@@ -107,17 +107,42 @@ def x_range(view: View) -> tuple[str, str]:
     return view.local(view.start), view.local(view.now)
 
 
-def _line(series: Series, view: View) -> dict[str, Any]:
-    return {
+def area(line: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    """Columns of what is filled below the line: plotly would fill across a gap, so the area falls to zero around it."""
+    times: list[str] = []
+    heights: list[float] = []
+    before: tuple[str, float | None] = ("", None)
+    for at, latency in zip(line["x"], line["y"], strict=True):
+        if latency is None and before[1] is not None:
+            times.append(before[0])
+            heights.append(0.0)
+        if latency is not None:
+            times += [at] if before[1] is not None else [at, at]
+            heights += [latency] if before[1] is not None else [0.0, latency]
+        before = (at, latency)
+    return {"x": tuple(times), "y": tuple(heights)}
+
+
+def _line(series: Series, view: View) -> list[dict[str, Any]]:
+    line = points(series, view)
+    below = {
+        "uid": "area",
+        "type": "scatter",
+        "mode": "none",
+        "fill": "tozeroy",
+        "hoverinfo": "skip",
+        **area(line),
+    }
+    above = {
         "uid": "latency",
         "type": "scatter",
         "mode": "lines+markers" if len(series.at) < 3 else "lines",
-        "fill": "tozeroy",
         "line": {"width": 1.6},
         "connectgaps": False,
         "hovertemplate": "<b>%{y:,.4~r} ms</b>%{text}<extra></extra>",
-        **points(series, view),
+        **line,
     }
+    return [below, above]
 
 
 def _stacked(series: Series, view: View) -> list[dict[str, Any]]:

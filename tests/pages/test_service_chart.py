@@ -44,6 +44,15 @@ def test_missing_results_leave_a_gap() -> None:
     assert trace(drawn, "latency")["connectgaps"] is False
 
 
+def test_the_area_falls_to_zero_around_a_gap_and_a_failure() -> None:
+    drawn = figure(
+        series((180, 10.0, False), (150, 11.0, False), (60, 12.0, False), (30, None, True), (0, 13.0, False)),
+        view(),
+        phases=False,
+    )
+    assert trace(drawn, "area")["y"] == (0.0, 10.0, 11.0, 0.0, 0.0, 12.0, 0.0, 0.0, 13.0)
+
+
 def test_a_late_result_is_no_gap() -> None:
     drawn = figure(series((100, 10.0, False), (30, 11.0, False)), view(), phases=False)
     assert trace(drawn, "latency")["y"] == (10.0, 11.0)
