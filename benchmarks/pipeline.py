@@ -105,7 +105,8 @@ def measure(setting: Setting, zoo: dict[str, Any], seconds: float, rounds: int) 
 def measure_idle(seconds: float) -> Window:
     """A worker without checks, some time after its start."""
     with _watched(Setting("http", "fast", 0), {"hosts": {"fast": ""}, "ca_file": certifi.where()}) as watch:
-        time.sleep(5)
+        kit.wait_until(lambda: bool(kit.ask(watch.url, "SELECT count(*) FROM worker_seen")[0]), "the worker")
+        time.sleep(_INTERVAL_S)
         return watch.take(seconds)
 
 

@@ -91,4 +91,3 @@ async def view_service(session: AsyncSession, actor: Actor, service_id: int) -> 
     )
     rows = (await session.exec(query)).all()
     return ServiceView(service, [CheckView(check, state, due, runs) for check, state, due, runs in rows])
-
