@@ -39,7 +39,7 @@ class ChannelCreate(ChannelBase):
 
 
 class ChannelUpdate(ChannelCreate):
-    """Replaces the whole. A masked or empty secret keeps the stored one; `version` None overwrites whatever is there."""
+    """Replaces the whole. A masked or empty secret keeps the stored one; `version` None overwrites what is there."""
 
     version: int | None = None
 

@@ -23,7 +23,7 @@ LEVEL_CHARS = {Level.UP: "u", Level.DEGRADED: "g", Level.DOWN: "d", Level.UNKNOW
 
 
 class CheckResult(SQLModel, table=True):
-    """One run. Partitioned by day on `at`; durations in milliseconds. Reached only through its check, which has the team.
+    """One run. Partitioned by day on `at`; durations in milliseconds. The team is that of its check.
 
     There is no foreign key: rows come by COPY and go by partition.
     """
