@@ -11,10 +11,9 @@ from typing import Any
 
 import orjson
 
-from app.domain.status import Status, worst
+from app.domain.status import Status, fresh_or_unknown, worst
 
 POINTS = 30
-_STALE_INTERVALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,8 @@ class _Check:
         row = self.row
         if row.paused:
             return Status.PAUSED
-        if row.last_at is None:
-            return row.status
-        overdue = now - row.last_at > _STALE_INTERVALS * row.interval_s + row.timeout_s
-        return Status.UNKNOWN if overdue else row.status
+        age_s = None if row.last_at is None else now - row.last_at
+        return fresh_or_unknown(row.status, age_s, row.interval_s, row.timeout_s)
 
 
 @dataclass(slots=True)

@@ -171,7 +171,7 @@ async def _mend(session: AsyncSession, channel: Channel) -> None:
 
 def _happening(owed: Owed, attempt: Attempt, wait_s: float | None) -> Happening:
     data: dict[str, Any] = {
-        "channel": owed.channel,
+        "channel": f"{NOTIFIERS[owed.kind].title} {owed.channel}",
         "message": owed.message.kind.value,
         "attempt": owed.attempt,
         "seconds": round(attempt.seconds, 3),

@@ -84,7 +84,7 @@ async def test_an_accepted_message_is_settled_and_shown_on_the_timeline(database
         database, "SELECT kind, data FROM event WHERE incident_id = 1 ORDER BY id DESC LIMIT 1"
     )
     assert kind == "delivered"
-    assert data == {"channel": "#oncall", "message": "down", "attempt": 1, "seconds": 0.25}
+    assert data == {"channel": "Slack #oncall", "message": "down", "attempt": 1, "seconds": 0.25}
 
 
 async def test_a_message_that_was_sent_is_not_owed_again(database: Database, delivery_id: int) -> None:
