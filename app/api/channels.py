@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from app.api.deps import Ctx, CurrentActor, Session
 from app.usecases import channels
-from app.usecases.channels import public_channel
+from app.usecases.channels import Messages, public_channel
 from models.channel import ChannelCreate, ChannelPublic, ChannelUpdate
 
 router = APIRouter(tags=["channels"])
@@ -26,6 +26,12 @@ async def list_channels(context: Ctx, session: Session, actor: CurrentActor) -> 
 async def add_channel(form: ChannelCreate, context: Ctx, session: Session, actor: CurrentActor) -> ChannelPublic:
     channel = await channels.add_channel(session, actor, form.model_dump(), context.sealer)
     return public_channel(channel, context.sealer)
+
+
+@router.get("/channels/messages")
+async def messages(session: Session, actor: CurrentActor) -> dict[int, Messages]:
+    """What was owed to each channel, by channel id."""
+    return await channels.messages_of(session, actor)
 
 
 @router.get("/channels/{channel_id}")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from app.api.deps import Ctx, CurrentActor, Session
 from app.core import clock
@@ -232,6 +232,14 @@ async def latency_of_check(
 ) -> history.Series:
     """Columns of one length, oldest first; a missing bucket is a gap."""
     return await history.latency(session, actor, check_id, span, clock.now())
+
+
+@router.get("/checks/{check_id}/latency/between")
+async def latency_between(
+    check_id: int, session: Session, actor: CurrentActor, start: AwareDatetime, end: AwareDatetime
+) -> history.Series:
+    """Single results between two moments, at most 2,000."""
+    return await history.latency_around(session, actor, check_id, start, end)
 
 
 def _trial(result: ProbeResult) -> TrialPublic:

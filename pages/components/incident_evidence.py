@@ -14,6 +14,7 @@ from pages import session as page_session
 from pages.components.browser import zone
 from pages.components.latency_figure import PHASE_WORDS, View, figure
 from pages.components.parts import Text
+from pages.components.plot import Plot
 from pages.components.waterfall import waterfall
 from probes.base import Phases
 
@@ -40,7 +41,7 @@ class FailureChart:
             with ui.element("div").classes("card-title"):
                 Text("Response time", "h2")
                 Text("around the failure").classes("muted")
-            self._plot = ui.plotly({"data": (), "layout": {"height": _HEIGHT}}).classes("chart failure-chart")
+            self._plot = Plot({"data": (), "layout": {"height": _HEIGHT}}).classes("chart failure-chart")
             self._plot.props["data-testid"] = "failure-chart"
             self._note = Text("", "div").classes("chart-note")
 
@@ -59,6 +60,9 @@ class FailureChart:
         drawn = figure(series, view, phases=False)
         drawn["layout"]["height"] = _HEIGHT
         drawn["layout"]["xaxis"]["nticks"] = 5
+        if series.at:  # a young check has nothing to show of the time before its first result
+            start = max(view.start, series.at[0])
+            drawn["layout"]["xaxis"]["range"] = (view.local(start), view.local(view.now))
         self._plot.update_figure(drawn)
         self._note.text = "" if series.at else "The results of this time are gone."
 

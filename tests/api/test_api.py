@@ -167,6 +167,20 @@ async def test_another_teams_objects_do_not_exist(admin: httpx.AsyncClient, clie
     assert (await admin.get(f"/api/v1/services/{added['id']}")).status_code == 200
 
 
+async def test_latency_between_two_moments_wants_both_with_a_zone(admin: httpx.AsyncClient) -> None:
+    added = (await admin.post("/api/v1/services", json=SERVICE | {"check": CHECK})).json()
+    check = (await admin.get(f"/api/v1/services/{added['id']}/checks")).json()[0]
+    url = f"/api/v1/checks/{check['id']}/latency/between"
+    naive = await admin.get(url, params={"start": "2026-01-01T00:00:00", "end": "2026-01-01T01:00:00Z"})
+    assert (naive.status_code, list(naive.json()["fields"])) == (422, ["start"])
+    found = await admin.get(url, params={"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z"})
+    assert (found.status_code, found.json()["at"]) == (200, [])
+
+
+async def test_messages_of_channels_are_counted(admin: httpx.AsyncClient) -> None:
+    assert (await admin.get("/api/v1/channels/messages")).json() == {}
+
+
 async def test_unknown_incidents_are_404_for_every_operation(admin: httpx.AsyncClient) -> None:
     for url in ("", "/timeline", "/evidence"):
         assert (await admin.get(f"/api/v1/incidents/7{url}")).status_code == 404
