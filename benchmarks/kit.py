@@ -247,4 +247,5 @@ def machine() -> str:
     load = os.getloadavg()[0]
     cores = len(psutil.Process().cpu_affinity())
     date = f"{clock.now():%Y-%m-%d %H:%M} UTC"
-    return f"{date}; {cores} cores, load average {load:.1f}, 10,000 additions in {speed:.0f} us; {system}; Python {platform.python_version()}"
+    pace = f"load average {load:.1f}, 10,000 additions in {speed:.0f} us"
+    return f"{date}; {cores} cores, {pace}; {system}; Python {platform.python_version()}"
