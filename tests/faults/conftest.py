@@ -41,7 +41,10 @@ class FragileServer:
 
     @staticmethod
     def _serves(process: psutil.Process) -> bool:
-        return APP_ROLE in " ".join(process.cmdline())
+        try:
+            return APP_ROLE in " ".join(process.cmdline())
+        except psutil.NoSuchProcess:  # a worker of the server's own that has just ended
+            return False
 
 
 def resume(processes: list[psutil.Process]) -> None:
