@@ -27,10 +27,6 @@ class User(UserBase, table=True):
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class UserPublic(UserBase):
-    id: int
-
-
 class AuthSession(SQLModel, table=True):
     """One signed-in browser or API client; `id` is the token's jti. Revoking it ends the token at once."""
 

@@ -11,12 +11,3 @@ def next_slot(slot: datetime, interval_s: float, now: datetime) -> datetime:
     late = (now - slot).total_seconds()
     steps = max(1, int(late // interval_s) + 1)
     return slot + timedelta(seconds=steps * interval_s)
-
-
-def first_slot(check_id: int, interval_s: float, now: datetime, spread: bool) -> datetime:
-    """A new check runs at once; many checks made or resumed together (`spread`) are spread over the interval."""
-    if not spread:
-        return now
-    # Knuth's multiplicative hash: neighbouring ids land far apart.
-    fraction = (check_id * 2654435761 % 2**32) / 2**32
-    return now + timedelta(seconds=fraction * interval_s)

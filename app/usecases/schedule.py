@@ -12,7 +12,6 @@ from app.core.crypto import Sealer
 from app.domain.schedule import LEASE_GRACE_S
 from app.domain.status import Policy, Status, Streak
 from app.usecases.configs import open_config
-from models import Check
 from probes import PROBES
 
 _CLAIM = text(
@@ -118,12 +117,6 @@ async def release(session: AsyncSession, claims: list[Claim]) -> None:
 def check_context(team_id: int, check_id: int) -> str:
     """What a check's secrets are sealed for."""
     return f"check:team={team_id}:id={check_id}"
-
-
-def typed_config(check: Check, sealer: Sealer) -> Any:
-    """The check's config as its kind's class; raises SealError."""
-    assert check.id is not None  # noqa: S101  it was read from the database
-    return open_config(PROBES[check.kind].config, check.config, sealer, check_context(check.team_id, check.id))
 
 
 def _typed(row: Any, sealer: Sealer) -> CheckConfig:
